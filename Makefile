@@ -1,0 +1,32 @@
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install demo test check bench nightly clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,dev]'
+	touch $(STAMP)
+
+demo: install
+	$(BIN)/vigie demo
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check models streams tests
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/vigie bench
+
+nightly: install
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,1 @@
+"""Catalogue, care plans and deployment files, as data."""

@@ -1,0 +1,339 @@
+"""The journey of each reading, compiled: quality → rollup → score, in log order.
+
+One function of one record and one reading, looped. Outputs are written where they arise: result lines
+into a byte buffer, decisions into an array of EVENT. The same functions run uncompiled in the tests.
+"""
+
+from numba import njit
+
+from models import quality, rollup
+from models.record import (
+    ACCEPTED,
+    ACUTE_CLEARED,
+    ACUTE_OPENED,
+    CLOCK_CLEARED,
+    CLOCK_FAULT,
+    DAY,
+    EMITTED,
+    FUTURE,
+    GAINS,
+    LIMITS,
+    OPEN,
+    POINTS,
+    SILENCE_CLEARED,
+    SILENCE_OPENED,
+    WINDOW_MILLISECONDS,
+)
+from models.score import acute, daily, gain, limit
+from models.wire_lines import put_baseline, put_reading, put_window
+
+SIZES = WINDOW_MILLISECONDS
+BUFFER_RESERVE = 32_768  # bytes that one reading or one series at a tick may write at most
+EVENT_RESERVE = 32
+DAY_MILLISECONDS = WINDOW_MILLISECONDS[DAY]
+NEVER = 1 << 62
+
+
+@njit
+def zone_offset(patient, at, zone_starts, zone_offsets, own):  # type: ignore[no-untyped-def]
+    """Seconds east of UTC at `at` (ms): the patient's zone, or the reading's own offset without one."""
+    zone = patient["zone"]
+    if zone < 0:
+        return own
+    if patient["zone_from"] <= at < patient["zone_until"]:
+        return patient["zone_offset"]
+    second = at // 1000
+    starts = zone_starts[zone]
+    low = 0
+    high = len(starts) - 1
+    while low < high:  # last transition at or before the instant
+        middle = (low + high + 1) // 2
+        if starts[middle] <= second:
+            low = middle
+        else:
+            high = middle - 1
+    patient["zone_offset"] = zone_offsets[zone, low]
+    patient["zone_from"] = starts[low] * 1000
+    patient["zone_until"] = starts[low + 1] * 1000 if low + 1 < len(starts) else NEVER
+    return patient["zone_offset"]
+
+
+@njit
+def emit(out, event, kind, row, rule, late, s, offset, measured, received, since, value):  # type: ignore[no-untyped-def]
+    """Append one decision; `out[0]` counts the events, `out[1]` the bytes of the buffer.
+
+    What the alert will quote is copied now: later readings of the batch must not show in it.
+    """
+    e = event[out[0]]
+    e["kind"] = kind
+    e["row"] = row
+    e["rule"] = rule
+    e["late"] = late
+    e["measured"] = measured
+    e["received"] = received
+    e["since"] = since
+    e["value"] = value
+    e["score"] = 0.0
+    e["low"] = 0.0
+    e["high"] = 0.0
+    e["readings"] = 0
+    e["offset"] = offset
+    e["points"] = s["point_next"]
+    for i in range(POINTS):
+        e["point_value"][i] = s["point_value"][i]
+        e["point_seconds"][i] = s["point_seconds"][i]
+    out[0] += 1
+    return e
+
+
+@njit
+def close_window(s, w, size, patient, vital, code, buffer, out):  # type: ignore[no-untyped-def]
+    """Tell a closed window, and with the finest one or the day what was expected."""
+    out[1] = put_window(buffer, out[1], patient, code, size, w, vital)
+    first = w["revision"] == 0
+    rollup.emitted(w)
+    if not first:
+        return
+    at = rollup.start_of(w, size)
+    if vital["frequent"] and size == vital["finest"]:
+        if acute_ready(s):
+            local = (at + int(w["offset"]) * 60_000) % DAY_MILLISECONDS
+            centre, half = acute.band(s, local // 1_800_000)
+            out[1] = put_baseline(
+                buffer, out[1], patient, code, at, centre, half, int(s["n"]), s["peak"], vital
+            )
+        s["peak"] = 0.0
+    if size == DAY and not vital["frequent"]:
+        ready = s["daily_days"] >= daily.READY_DAYS
+        centre = s["daily_mean"]
+        half = 3.0 * daily.spread(s)
+        days = int(s["daily_days"])
+        z = daily.close_day(s, w["mean"])
+        if ready:
+            out[1] = put_baseline(buffer, out[1], patient, code, at, centre, half, days, abs(z), vital)
+
+
+@njit
+def acute_ready(s):  # type: ignore[no-untyped-def]
+    """Whether the acute baseline has seen enough to score."""
+    return s["n"] > acute.WARM
+
+
+@njit
+def close_before(s, size, index, patient, vital, code, buffer, out):  # type: ignore[no-untyped-def]
+    """Close the windows of one size whose number is less than `index`, in order of time."""
+    slots = vital["slots"][size]
+    for number in range(max(int(s["current"][size]), index - slots), index):
+        w = s["windows"][rollup.slot(vital, size, number)]
+        if w["state"] == OPEN and w["start"] == number:
+            close_window(s, w, size, patient, vital, code, buffer, out)
+
+
+@njit
+def read_one(  # type: ignore[no-untyped-def]
+    i, row, at, received, own, x, s, patient, rules, vital, code, zone_starts, zone_offsets, due, buffer, event, out
+):
+    """Advance one series by one reading; returns its fate."""
+    received = max(received, patient["received"])
+    patient["received"] = received
+    verdict = quality.fate(s, vital, at, received, x)
+    if verdict != ACCEPTED:
+        if verdict == FUTURE:
+            s["clock_fault"] = 1
+            emit(out, event, CLOCK_FAULT, row, i, 0, s, own, at, received, at, x)
+        return verdict
+    in_order = s["seen"] == 0 or at >= s["newest"]
+    offset = zone_offset(patient, at, zone_starts, zone_offsets, own)
+    s["same"] = min(s["same"] + 1, 255) if s["seen"] and at == s["newest"] else 0
+    quality.remember(s, at, x)
+
+    next_due = due[row]
+    for size in range(4):
+        if vital["slots"][size] == 0:
+            continue
+        index = rollup.number(at, size, offset)
+        if s["seen"] and index > s["current"][size]:
+            close_before(s, size, index, patient, vital, code, buffer, out)
+        if s["seen"] == 0 or index > s["current"][size]:
+            s["current"][size] = index
+        w = s["windows"][rollup.slot(vital, size, index)]
+        again = w["state"] == EMITTED and w["start"] == index
+        rollup.add(w, size, index, offset, at, x, vital)
+        if again:
+            close_window(s, w, size, patient, vital, code, buffer, out)
+        elif index < s["current"][size]:  # a window that its series had passed before anything was in it
+            close_window(s, w, size, patient, vital, code, buffer, out)
+        next_due = min(next_due, rollup.start_of(w, size) + SIZES[size] + vital["lateness"])
+        if size == DAY:
+            gain.keep_day(s, index, w["mean"])
+    if vital["single"]:
+        out[1] = put_reading(buffer, out[1], patient, code, at, s["same"], x, vital)
+
+    local = (at + offset * 1000) % DAY_MILLISECONDS
+    day = rollup.number(at, DAY, offset)
+    if s["clock_fault"]:
+        s["clock_fault"] = 0
+        emit(out, event, CLOCK_CLEARED, row, 0, 0, s, offset, at, received, at, x)
+    if in_order:
+        s["newest"] = at
+        s["seen"] = 1
+        s["received"] = received
+        s["point_value"][s["point_next"]] = x
+        s["point_seconds"][s["point_next"]] = at // 1000
+        s["point_next"] = (s["point_next"] + 1) % POINTS
+        if s["silent"]:
+            s["silent"] = 0
+            emit(out, event, SILENCE_CLEARED, row, 0, 0, s, offset, at, received, at, x)
+        if rules["every"] > 0:
+            s["deadline"] = received + rules["every"]
+            next_due = min(next_due, s["deadline"])
+    due[row] = next_due
+
+    in_hours = 0
+    for j in range(LIMITS):
+        if rules["limits"][j]["direction"] == 0:
+            break
+        in_hours = limit.applies(rules["limits"][j], local, rules["day_from"], rules["day_until"])
+        decision = limit.step(s["limits"][j], rules["limits"][j], x, at, in_order, in_hours)
+        if decision != 0:
+            since = int(s["limits"][j]["since"]) * 1000
+            emit(out, event, decision, row, j, 0 if in_order else 1, s, offset, at, received, since, x)
+    if not in_order:
+        return ACCEPTED
+
+    for j in range(GAINS):
+        if rules["gains"][j]["days"] > 0:
+            decision = gain.step(s, j, rules["gains"][j], x, day)
+            if decision != 0:
+                e = emit(out, event, decision, row, j, 0, s, offset, at, received, at, x)
+                e["low"] = gain.lowest(s, day, rules["gains"][j]["days"])
+    if vital["frequent"]:
+        half_hour = local // 1_800_000
+        weekend = 24 if (day + 3) % 7 >= 5 else 0  # 1970-01-01 was a Thursday
+        centre, half = acute.band(s, half_hour)
+        value = acute.score(s, x, half_hour, local // 3_600_000 + weekend)
+        s["peak"] = max(s["peak"], value)
+        turn = acute.episode(s, value, rules["acute"])
+        if turn != 0:
+            kind = ACUTE_OPENED if turn > 0 else ACUTE_CLEARED
+            e = emit(out, event, kind, row, int(s["channel"]), 0, s, offset, at, received, at, x)
+            e["score"] = value
+            e["low"] = centre - half
+            e["high"] = centre + half
+            e["readings"] = int(s["n"])
+    else:
+        decision = daily.step(s, x, rules["daily"])
+        if decision != 0:
+            e = emit(out, event, decision, row, 0, 0, s, offset, at, received, at, x)
+            e["score"] = daily.z_score(s, x)
+            half = 3.0 * daily.spread(s)
+            e["low"] = s["daily_mean"] - half
+            e["high"] = s["daily_mean"] + half
+            e["readings"] = int(s["daily_days"])
+    return ACCEPTED
+
+
+@njit(cache=True)
+def read(  # type: ignore[no-untyped-def]
+    begin,
+    rows,
+    at,
+    received,
+    offsets,
+    values,
+    series,
+    patients,
+    rule_index,
+    rule_sets,
+    vitals,
+    codes,
+    zone_starts,
+    zone_offsets,
+    due,
+    row_block,
+    ledger,
+    dirty,
+    fates,
+    buffer,
+    event,
+    out,
+):
+    """Advance the series by the readings from `begin` on, in order.
+
+    rows: int64 (n,), -1 = skip; at, received: int64 (n,) ms; offsets: int64 (n,) seconds; values:
+    float64 (n,); row_block: int32 per series; ledger: int64 (blocks, fates) and dirty: bool (blocks,)
+    advanced; fates: uint8 (n,) written; buffer: uint8; event: EVENT; out: int64 [events, bytes].
+    Returns the index of the first reading that was not taken, for want of room in the outputs.
+    """
+    for i in range(begin, len(rows)):
+        if out[0] + EVENT_RESERVE > len(event) or out[1] + BUFFER_RESERVE > len(buffer):
+            return i
+        row = rows[i]
+        if row < 0:
+            continue
+        s = series[row]
+        v = s["vital"]
+        fates[i] = read_one(
+            i,
+            row,
+            at[i],
+            received[i],
+            offsets[i],
+            values[i],
+            s,
+            patients[s["patient"]],
+            rule_sets[rule_index[row]],
+            vitals[v],
+            codes[v],
+            zone_starts,
+            zone_offsets,
+            due,
+            buffer,
+            event,
+            out,
+        )
+        ledger[row_block[row], fates[i]] += 1
+        dirty[row_block[row]] = True
+    return len(rows)
+
+
+@njit
+def pass_time(row, now, s, patient, vital, code, buffer, event, out):  # type: ignore[no-untyped-def]
+    """Close what received time has passed, begin silence where it is due; returns when to look again."""
+    next_due = NEVER
+    for size in range(4):
+        slots = vital["slots"][size]
+        if slots == 0 or s["seen"] == 0:
+            continue
+        newest = int(s["current"][size])
+        for number in range(newest - slots + 1, newest + 1):
+            w = s["windows"][rollup.slot(vital, size, number)]
+            if w["state"] != OPEN or w["start"] != number:
+                continue
+            end = rollup.start_of(w, size) + SIZES[size] + vital["lateness"]
+            if end <= now:
+                close_window(s, w, size, patient, vital, code, buffer, out)
+            else:
+                next_due = min(next_due, end)
+    if s["deadline"] > 0 and not s["silent"]:
+        if s["deadline"] <= now:
+            s["silent"] = 1
+            emit(out, event, SILENCE_OPENED, row, 0, 0, s, patient["zone_offset"], s["newest"], now, s["deadline"], 0.0)
+        else:
+            next_due = min(next_due, s["deadline"])
+    return next_due
+
+
+@njit(cache=True)
+def tick(begin, rows, now, series, patients, vitals, codes, due, buffer, event, out):  # type: ignore[no-untyped-def]
+    """Let received time reach `now` (ms) for the due series `rows`; like `read`, returns where it stopped."""
+    for i in range(begin, len(rows)):
+        if out[0] + EVENT_RESERVE > len(event) or out[1] + BUFFER_RESERVE > len(buffer):
+            return i
+        row = rows[i]
+        s = series[row]
+        v = s["vital"]
+        due[row] = pass_time(row, now, s, patients[s["patient"]], vitals[v], codes[v], buffer, event, out)
+    return len(rows)
+
+

@@ -1,0 +1,586 @@
+"""One partition's journey: decode → quality → rollup → score → triage → wire, in log order.
+
+Readings run through the compiled kernel in stretches; a record of another kind (plan, action, tick)
+ends a stretch, so that everything happens at its own place in the log, whatever the batches are.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from models import kernel, report, triage
+from models import record as R
+from models.catalog import Catalog
+from models.decode import Other, Reading, decode, is_name
+from models.plan import Plan, decode_plan
+from models.rules import RuleSets, allowance, compile_catalog, limits_of
+from models.state import NEVER, Patient, State
+from models.times import parse_times
+from models.triage import Transition
+from models.wire import Reject
+
+BUFFER_BYTES = 1 << 20
+EVENTS = 4096
+CLOCK_FAULTS = 2  # readings from the future in a row that make a technical alert of a device
+KNOWN_DEVICES = 100_000
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """The fate of everything received: received = accepted + duplicate + late + the sum of rejected."""
+
+    received: int
+    accepted: int
+    duplicate: int
+    late: int
+    rejected: dict[str, int]
+    plans: int
+    actions: int
+    calibrations: int
+    ticks: int
+
+
+class Outputs(msgspec.Struct):
+    """What a batch caused, each in log order. `results` is line protocol."""
+
+    results: bytes
+    alerts: list[Transition]
+    rejects: list[Reject]
+
+
+class Action(msgspec.Struct, forbid_unknown_fields=True):
+    """What a nurse did."""
+
+    kind: str
+    patient: str
+    alert_id: str
+    action: str
+    by: str
+    until: str | None = None
+    verdict: str | None = None
+
+
+class Pipeline:
+    """The core of one partition. Time enters as records; nothing else is asked."""
+
+    def __init__(
+        self, catalog: Catalog, default: Plan, zones: Callable[[str], R.Zone], capacity: int = 64
+    ) -> None:
+        self.catalog, self.default, self._zones = catalog, default, zones
+        self.vitals, self.codes = compile_catalog(catalog)
+        self.rules = RuleSets()
+        self.state = State([v.code for v in catalog.vitals], capacity)
+        self.reporter = report.Reporter(catalog)
+        self.position = -1
+        self._zone_names: list[str] = []
+        self._zone_starts = np.full((1, 1), -NEVER, np.int64)
+        self._zone_offsets = np.zeros((1, 1), np.int32)
+        self._routes: dict[tuple[str, str, str], int] = {}
+        self._converted: list[tuple[int, float, float]] = []
+        self._devices: set[str] = set()
+        self._buffer = np.zeros(BUFFER_BYTES, np.uint8)
+        self._events = np.zeros(EVENTS, R.EVENT)
+        self._used = np.zeros(2, np.int64)
+        self._replay_until = -1
+        self._next_expiry = NEVER
+        self._out = Outputs(b"", [], [])
+        self._results: list[bytes] = []
+
+    # -- a batch
+
+    def process(
+        self,
+        values: Sequence[bytes],
+        timestamps: Sequence[int],
+        offsets: Sequence[int],
+        keys: Sequence[bytes | None] | None = None,
+    ) -> Outputs:
+        """Take records in log order: values, received_at in ms, ascending offsets, keys to be checked.
+
+        Never raises for what a record holds.
+        """
+        self._out, self._results = Outputs(b"", [], []), []
+        items = decode(values, offsets)
+        begin = 0
+        for i, item in enumerate(items):
+            if type(item) is not Reading:
+                self._readings(items, values, timestamps, offsets, keys, begin, i)
+                begin = i + 1
+                if not self._seen(offsets[i], item):
+                    self._other(item, int(timestamps[i]), int(offsets[i]), keys[i] if keys else None)
+        self._readings(items, values, timestamps, offsets, keys, begin, len(items))
+        if len(items):
+            self.position = int(offsets[-1])
+        self._out.results = b"".join(self._results)
+        return self._out
+
+    def _seen(self, offset: int, item: Other | Reject) -> bool:
+        """Whether a saved block already reflects this record that is no reading."""
+        if offset > self._replay_until:
+            return False
+        patient = self.state.by_name.get(item.patient) if isinstance(item, Other) else None
+        if isinstance(item, Other) and (item.kind == "tick" or item.patient == "*"):
+            return False  # touches many blocks; each is asked on its own
+        return offset <= self.state.stamps[patient.block if patient else 0]
+
+    def _reject(self, reason: str, detail: str, offset: int, original: bytes) -> None:
+        rejected = self.state.rejected
+        rejected[reason] = rejected.get(reason, 0) + 1
+        self.state.dirty[0] = True
+        self._out.rejects.append(Reject(reason, detail, offset, original))
+
+    def _count(self, kind: str, offset: int) -> None:
+        if offset > self.state.stamps[0]:
+            self.state.records[kind] = self.state.records.get(kind, 0) + 1
+            self.state.dirty[0] = True
+
+    # -- readings
+
+    def _readings(  # type: ignore[no-untyped-def]
+        self, items, values, timestamps, offsets, keys, begin: int, end: int
+    ) -> None:
+        """Run a stretch of readings through the kernel."""
+        if begin == end:
+            return
+        stretch: list[Reading] = items[begin:end] if end - begin < len(items) else items
+        count = end - begin
+        if not self._devices.issuperset([m.device for m in stretch]):
+            self._learn_devices(stretch)
+        route = self._routes.get
+        found = [route((m.patient, m.vital, m.unit)) for m in stretch]
+        at, zone, good = parse_times([m.measured_at for m in stretch])
+        x = np.fromiter([m.value for m in stretch], np.float64, count)
+        stamps = np.asarray(timestamps[begin:end], np.int64)
+        refused: dict[int, tuple[str, str]] = {}
+        if None in found:
+            for i, row in enumerate(found):
+                if row is None:
+                    fresh = self._route(stretch[i])
+                    if isinstance(fresh, int):
+                        found[i] = fresh
+                    else:
+                        found[i], refused[i] = -1, fresh
+        rows = np.asarray(found, np.int64)
+        for i in np.flatnonzero(rows < -1):
+            row, factor, shift = self._converted[-rows[i] - 2]
+            rows[i], x[i] = row, x[i] * factor + shift
+        if not good.all():
+            for i in np.flatnonzero(~good & (rows >= 0)):
+                refused[int(i)] = (
+                    "bad-time",
+                    "measured_at is no RFC 3339 time with an offset; send 2026-03-01T08:00:07+01:00",
+                )
+        finite = np.isfinite(x)
+        if not finite.all():
+            for i in np.flatnonzero(~finite & (rows >= 0)):
+                refused[int(i)] = ("not-a-number", "value is not finite")
+        devices = self._devices
+        if len(devices) >= KNOWN_DEVICES or not devices.issuperset([m.device for m in stretch]):
+            for i, m in enumerate(stretch):
+                if m.device not in devices and not is_name(m.device) and i not in refused:
+                    refused[i] = ("invalid-field", "device is no name of 1-64 of [A-Za-z0-9_-]")
+        if keys is not None:
+            for i, m in enumerate(stretch):
+                key = keys[begin + i]
+                if (key is None or key != m.patient.encode()) and i not in refused:
+                    refused[i] = ("wrong-key", "the record's key is not its patient; key it by patient")
+        for i in refused:
+            rows[i] = -1
+        if offsets[begin] <= self._replay_until:
+            at_offsets = np.asarray(offsets[begin:end], np.int64)
+            known = self.state.stamps[self.state.row_block[np.maximum(rows, 0)]]
+            rows[(rows >= 0) & (at_offsets <= known)] = -1
+            for i in [i for i in refused if at_offsets[i] <= self.state.stamps[0]]:
+                del refused[i]
+        fates = np.zeros(count, np.uint8)
+        self._run(stretch, rows, at, stamps, zone, x, fates)
+        fates[rows < 0] = R.ACCEPTED
+        for i in sorted({*refused, *np.flatnonzero(fates).tolist()}):
+            original, offset = values[begin + i], int(offsets[begin + i])
+            if i in refused:
+                self._reject(*refused[i], offset, original)
+            else:
+                reason = R.FATES[fates[i]]
+                self._out.rejects.append(Reject(reason, _FATE_DETAILS[reason], offset, original))
+
+    def _run(  # type: ignore[no-untyped-def]
+        self, stretch: list[Reading], rows, at, stamps, zone, x, fates
+    ) -> None:
+        state, i = self.state, 0
+        while i < len(rows):
+            self._used[:] = 0
+            i = kernel.read(
+                i,
+                rows,
+                at,
+                stamps,
+                zone,
+                x,
+                state.series,
+                state.patients,
+                state.rule_index,
+                self.rules.table,
+                self.vitals,
+                self.codes,
+                self._zone_starts,
+                self._zone_offsets,
+                state.due,
+                state.row_block,
+                state.ledger,
+                state.dirty,
+                fates,
+                self._buffer,
+                self._events,
+                self._used,
+            )
+            self._drain(stretch)
+
+    def _drain(self, stretch: list[Reading]) -> None:
+        """Take what the kernel wrote: result lines, and decisions in their order."""
+        if self._used[1]:
+            self._results.append(self._buffer[: self._used[1]].tobytes())
+        for event in self._events[: self._used[0]]:
+            self._decide(event, stretch)
+
+    def _learn_devices(self, stretch: list[Reading]) -> None:
+        fresh = {m.device for m in stretch} - self._devices
+        if len(self._devices) + len(fresh) > KNOWN_DEVICES:
+            self._devices.clear()
+        self._devices |= {device for device in fresh if is_name(device)}
+
+    def _route(self, m: Reading) -> int | tuple[str, str]:
+        """The series of a reading never met with these names: its row (or a conversion), or the fault."""
+        if not is_name(m.patient):
+            return "invalid-field", "patient is no name of 1-64 of [A-Za-z0-9_-]"
+        vital = self.catalog.index.get(m.vital)
+        if vital is None:
+            return "unknown-vital", "vital is not in the catalogue"
+        entry = self.catalog.vitals[vital]
+        if m.unit not in entry.conversions:
+            known = ", ".join(sorted(entry.conversions))
+            return "unknown-unit", f"unit is not one of {known}"
+        patient = self.state.by_name.get(m.patient) or self._add_patient(m.patient)
+        row = patient.rows.get(vital)
+        if row is None:
+            row = self._add_series(patient, vital)
+        factor, shift = entry.conversions[m.unit]
+        if (factor, shift) != (1.0, 0.0):
+            self._converted.append((row, factor, shift))
+            row = -len(self._converted) - 1
+        if len(self._routes) >= 1_000_000:
+            self._routes.clear()
+        self._routes[m.patient, m.vital, m.unit] = row
+        return row
+
+    # -- patients and plans
+
+    def plan_of(self, patient: Patient) -> Plan:
+        """The plan that holds for a patient: its own, else the default."""
+        return patient.plan or self.default
+
+    def _add_patient(self, name: str) -> Patient:
+        patient = self.state.add_patient(name)
+        self._enrol(patient, self.plan_of(patient))
+        return patient
+
+    def _add_series(self, patient: Patient, vital: int) -> int:
+        code = self.catalog.vitals[vital].code
+        return self.state.add_series(patient, vital, self.rules.index(self.plan_of(patient), code))
+
+    def _enrol(self, patient: Patient, plan: Plan) -> None:
+        """Give a patient's arrays the plan's time zone, programme and route."""
+        index = self.state.index_of(patient)
+        self.state.patients[index]["zone"] = self._zone(plan.time_zone)
+        self.state.patients[index]["zone_until"] = self.state.patients[index]["zone_from"]
+        desk = patient.desk
+        desk.programme, desk.route, desk.version = plan.programme, plan.route, plan.version
+
+    def _zone(self, name: str) -> int:
+        """Row of a time zone in the tables; -1 for none."""
+        if not name:
+            return -1
+        if name not in self._zone_names:
+            self._zone_names.append(name)
+            tables = [self._zones(n) for n in self._zone_names]
+            width = max(len(starts) for starts, _ in tables)
+            self._zone_starts = np.full((len(tables), width), NEVER // 1000, np.int64)
+            self._zone_offsets = np.zeros((len(tables), width), np.int32)
+            for i, (starts, zone_offsets) in enumerate(tables):
+                self._zone_starts[i, : len(starts)] = np.maximum(starts, -NEVER // 1000)
+                self._zone_offsets[i, : len(starts)] = zone_offsets
+                self._zone_offsets[i, len(starts) :] = zone_offsets[-1]
+        return self._zone_names.index(name)
+
+    def _plan(self, item: Other, received: int, offset: int) -> None:
+        try:
+            plan = decode_plan(item.data, self.catalog)
+        except ValueError as error:
+            self._reject("invalid-plan", str(error), offset, item.data)
+            return
+        self._count("plans", offset)
+        if plan.patient == "*":
+            if offset > self.state.stamps[0]:
+                self.state.defaults.append((offset, plan))
+                self.state.dirty[0] = True
+            before, self.default = self.default, plan
+            for patient in self.state.roster:
+                if patient.plan is None and offset > self.state.stamps[patient.block]:
+                    self._apply(patient, before, plan, received)
+            return
+        patient = self.state.by_name.get(plan.patient) or self._add_patient(plan.patient)
+        before, patient.plan = self.plan_of(patient), plan
+        self._apply(patient, before, plan, received)
+
+    def _apply(self, patient: Patient, before: Plan, plan: Plan, received: int) -> None:
+        """Let a plan take hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
+        self.state.dirty[patient.block] = True
+        self._enrol(patient, plan)
+        for expectation in plan.expectations:
+            vital = self.catalog.index[expectation.vital]
+            if expectation.required and vital not in patient.rows:
+                self._add_series(patient, vital)
+        for vital, row in patient.rows.items():
+            code, series = self.catalog.vitals[vital].code, self.state.series[row]
+            self.state.rule_index[row] = self.rules.index(plan, code)
+            old = {limit: series["limits"][j].copy() for j, limit in enumerate(limits_of(before, code))}
+            kept = limits_of(plan, code)
+            series["limits"] = np.zeros_like(series["limits"])
+            for j, limit in enumerate(kept):
+                if limit in old:
+                    series["limits"][j] = old[limit]
+            for limit, was in old.items():
+                if was["open"] and limit not in kept:
+                    kind = "symptom" if self.catalog.vitals[vital].symptom else "limit"
+                    self._clear(patient, f"{kind}/{limit.direction}/{code}", limit.rule, received, None)
+            self._expect(patient, series, row, plan, code, received)
+
+    def _expect(  # type: ignore[no-untyped-def]
+        self, patient: Patient, series, row: int, plan: Plan, code: str, received: int
+    ) -> None:
+        """Start the wait for a vital anew under a plan."""
+        expectation = next((e for e in plan.expectations if e.vital == code), None)
+        waits = expectation is not None and (expectation.required or bool(series["seen"]))
+        if series["silent"] and not waits:
+            self._clear(patient, f"silence/{code}", "silence", received, None)
+            series["silent"] = 0
+        if not series["silent"]:
+            series["deadline"] = received + allowance(expectation) if expectation and waits else 0
+        self.state.due[row] = 0
+
+    # -- other records
+
+    def _other(self, item: Other | Reject, received: int, offset: int, key: bytes | None) -> None:
+        if isinstance(item, Reject):
+            self._reject(item.reason, item.detail, offset, item.original)
+        elif item.kind == "tick":
+            self._count("ticks", offset)
+            self._tick(received, offset)
+        elif item.kind == "plan":
+            self._plan(item, received, offset)
+        elif item.kind == "action":
+            self._action(item, received, offset)
+        else:
+            self._count("calibrations", offset)
+
+    def _tick(self, now: int, offset: int) -> None:
+        """Received time reaches `now` for every series of the partition."""
+        state = self.state
+        due = np.flatnonzero(state.due[: state.series_count] <= now)
+        if offset <= self._replay_until:
+            due = due[state.stamps[state.row_block[due]] < offset]
+        order = np.lexsort((state.series["vital"][due], state.series["patient"][due]))
+        rows = due[order]
+        state.dirty[state.row_block[rows]] = True
+        i = 0
+        while i < len(rows):
+            self._used[:] = 0
+            i = kernel.tick(
+                i,
+                rows,
+                now,
+                state.series,
+                state.patients,
+                self.vitals,
+                self.codes,
+                state.due,
+                self._buffer,
+                self._events,
+                self._used,
+            )
+            self._drain([])
+        if now >= self._next_expiry:
+            self._expire(now, offset)
+
+    def _expire(self, now: int, offset: int) -> None:
+        """Acknowledgements run out."""
+        self._next_expiry = NEVER
+        for patient in self.state.roster:
+            if self.state.stamps[patient.block] < offset:
+                fallen = triage.expire(patient.desk, now)
+                if fallen:
+                    self._out.alerts.extend(fallen)
+                    self.state.dirty[patient.block] = True
+            self._note_expiry(patient)
+
+    def _note_expiry(self, patient: Patient) -> None:
+        for alert in patient.desk.alerts:
+            if alert.acknowledged_until is not None:
+                self._next_expiry = min(self._next_expiry, alert.acknowledged_until)
+
+    def _action(self, item: Other, received: int, offset: int) -> None:
+        """A nurse acknowledges or judges an alert."""
+        try:
+            action = msgspec.json.decode(item.data, type=Action)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self._reject("invalid-action", f"{error}", offset, item.data)
+            return
+        patient = self.state.by_name.get(action.patient)
+        outcome: Transition | str
+        if patient is None:
+            outcome = "patient is not known here"
+        elif not is_name(action.by):
+            outcome = "by is no name of 1-64 of [A-Za-z0-9_-]; name who acts by a pseudonym"
+        elif action.action == "acknowledge":
+            until = None
+            if action.until is not None:
+                times, _, good = parse_times([action.until])
+                until = int(times[0]) if good[0] else -1
+            if until is not None and until <= received:
+                outcome = "until is no RFC 3339 time in the future"
+            else:
+                outcome = triage.acknowledge(patient.desk, action.alert_id, action.by, until, received)
+        elif action.action == "verdict" and action.verdict in triage.VERDICTS:
+            outcome = triage.judge(patient.desk, action.alert_id, action.by, action.verdict, received)
+        elif action.action == "verdict":
+            outcome = f"verdict is none of {', '.join(triage.VERDICTS)}"
+        else:
+            outcome = "action is none of acknowledge, verdict"
+        if isinstance(outcome, str) or patient is None:
+            self._reject("invalid-action", str(outcome), offset, item.data)
+            return
+        self._count("actions", offset)
+        self._out.alerts.append(outcome)
+        self.state.dirty[patient.block] = True
+        self._note_expiry(patient)
+
+    # -- decisions
+
+    def _decide(self, event: np.void, stretch: list[Reading]) -> None:
+        """Hand one decision of the kernel to triage."""
+        row, kind = int(event["row"]), int(event["kind"])
+        series = self.state.series[row]
+        patient = self.state.roster[series["patient"]]
+        vital = self.catalog.vitals[series["vital"]]
+        plan, received = self.plan_of(patient), int(event["received"])
+        code = vital.code
+        cause = None
+        if kind == R.LIMIT_OPENED:
+            cause = self.reporter.limit(plan, vital, event)
+        elif kind == R.GAIN_OPENED:
+            cause = self.reporter.gain(plan, vital, event)
+        elif kind in (R.ACUTE_OPENED, R.DAILY_OPENED):
+            cause = self.reporter.baseline(plan, vital, event, kind == R.ACUTE_OPENED)
+        elif kind == R.SILENCE_OPENED:
+            cause = self.reporter.silence(plan, vital, event)
+        elif kind == R.CLOCK_FAULT:
+            device = stretch[event["rule"]].device
+            clock = patient.clocks.setdefault(device, [0])
+            clock[0] = min(clock[0] + 1, CLOCK_FAULTS)
+            if int(series["vital"]) not in clock[1:]:
+                clock.append(int(series["vital"]))
+            if clock[0] == CLOCK_FAULTS:
+                cause = self.reporter.clock(vital, device, event)
+        if cause is not None:
+            transition = triage.raise_alert(patient.desk, cause)
+            if transition is not None:
+                self._out.alerts.append(transition)
+            return
+        if kind == R.LIMIT_CLEARED:
+            limit = limits_of(plan, code)[event["rule"]]
+            group = "symptom" if vital.symptom else "limit"
+            self._clear(patient, f"{group}/{limit.direction}/{code}", limit.rule, received, event)
+        elif kind == R.GAIN_CLEARED:
+            rule = self.reporter_gain_rule(plan, code, int(event["rule"]))
+            self._clear(patient, f"trend/gain/{code}", rule, received, event)
+        elif kind == R.ACUTE_CLEARED:
+            self._clear(patient, f"baseline/acute-baseline/{code}", "acute-baseline", received, event)
+        elif kind == R.DAILY_CLEARED:
+            self._clear(patient, f"baseline/daily-baseline/{code}", "daily-baseline", received, event)
+        elif kind == R.SILENCE_CLEARED:
+            self._clear(patient, f"silence/{code}", "silence", received, event)
+        elif kind == R.CLOCK_CLEARED:
+            for device in [d for d, c in patient.clocks.items() if int(series["vital"]) in c[1:]]:
+                del patient.clocks[device]
+                self._clear(patient, f"technical/{device}", "device-clock", received, event)
+
+    def reporter_gain_rule(self, plan: Plan, code: str, index: int) -> str:
+        """The name of a gain rule by its place in the plan."""
+        return report.gains_of(plan, code)[index].rule
+
+    def _clear(
+        self, patient: Patient, cause: str, rule: str, received: int, event: np.void | None
+    ) -> None:
+        """Tell triage that a rule holds no more, with the reading that showed it."""
+        measured, facts = None, {}
+        if event is not None:
+            series = self.state.series[event["row"]]
+            decimals = self.catalog.vitals[series["vital"]].decimals
+            measured = int(event["measured"])
+            facts = {
+                "value": round(float(event["value"]), decimals),
+                "last_points": report.last_points(event, decimals),
+            }
+        transition = triage.clear(patient.desk, cause, rule, received, measured, facts)
+        if transition is not None:
+            self._out.alerts.append(transition)
+
+    # -- state
+
+    @property
+    def ledger(self) -> Ledger:
+        """Counts over everything this partition ever took, saved state included."""
+        total = self.state.ledger.sum(axis=0)
+        rejected = dict(self.state.rejected)
+        for fate in (R.IMPLAUSIBLE, R.FUTURE):
+            if total[fate]:
+                rejected[R.FATES[fate]] = int(total[fate])
+        records = self.state.records
+        return Ledger(
+            received=int(total.sum()) + sum(self.state.rejected.values()),
+            accepted=int(total[R.ACCEPTED]),
+            duplicate=int(total[R.DUPLICATE]),
+            late=int(total[R.LATE]),
+            rejected=dict(sorted(rejected.items())),
+            plans=records.get("plans", 0),
+            actions=records.get("actions", 0),
+            calibrations=records.get("calibrations", 0),
+            ticks=records.get("ticks", 0),
+        )
+
+    def snapshot(self) -> dict[bytes, bytes]:
+        """The blocks changed since the last snapshot, by number; they count as saved from here on."""
+        changed = np.flatnonzero(self.state.dirty[: len(self.state.members)])
+        self.state.dirty[:] = False
+        return {b"%d" % number: self.state.save(int(number), self.position) for number in changed}
+
+    def restore(self, blocks: Mapping[bytes, bytes]) -> None:
+        """Take up saved blocks, into a fresh pipeline. Raises models.state.UnknownFormat."""
+        self.state.load(blocks)
+        if self.state.defaults:
+            self.default = self.state.defaults[-1][1]
+        for patient in self.state.roster:
+            plan = self.plan_of(patient)
+            self._enrol(patient, plan)
+            for vital, row in patient.rows.items():
+                self.state.rule_index[row] = self.rules.index(plan, self.catalog.vitals[vital].code)
+            self._note_expiry(patient)
+        self._replay_until = int(self.state.stamps.max())
+        self.position = max(self.position, self._replay_until)
+
+
+_FATE_DETAILS = {
+    "duplicate": "the same reading was accepted before",
+    "late": "measured too long before the newest reading of its series",
+    "implausible": "value is outside the plausible range of its vital",
+    "future": "measured_at is ahead of receipt; set the device's clock",
+}

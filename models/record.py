@@ -1,0 +1,220 @@
+"""The state of one series, one patient and one rule set, as numpy records.
+
+A *series* is one vital of one patient. Its whole state (open windows, models, rule states) is one
+record of `SERIES`; the state of a partition is an array of them, a checkpoint is their bytes. The
+functions of the core take one record and one reading, so that what else is in a batch changes
+neither result nor cost.
+
+Times are UTC milliseconds since 1970 unless a name says otherwise. Values are in the canonical unit
+of their vital.
+"""
+
+from typing import Final
+
+import numpy as np
+
+# Sizes of the fixed parts of a series, chosen so that a series stays under 2.5 KB.
+WINDOW_SLOTS: Final = 13  # windows kept open for late readings, all sizes together
+LIMITS: Final = 8  # clinician's limits on one vital of one plan
+GAINS: Final = 2  # weight-gain rules of one plan
+RECENT: Final = 24  # readings remembered exactly, to tell a repeat from a late one
+DAYS: Final = 8  # daily means kept for trends over at most seven days
+POINTS: Final = 5  # last readings quoted in an alert
+
+WINDOW_NAMES: Final = ("1m", "15m", "1h", "1d")
+WINDOW_MILLISECONDS: Final = (60_000, 900_000, 3_600_000, 86_400_000)
+DAY: Final = 3  # index of the local day among the window sizes
+
+# A window's life: free, collecting, told to the world (a later reading re-tells it).
+FREE, OPEN, EMITTED = 0, 1, 2
+
+WINDOW = np.dtype(
+    [
+        ("start", "i4"),  # window number: start divided by its size (local days: days since 1970-01-01)
+        ("offset", "i2"),  # minutes east of UTC when a local day was opened, else 0
+        ("revision", "u1"),  # of the next emission
+        ("state", "u1"),  # FREE, OPEN or EMITTED
+        ("mean", "f8"),
+        ("count", "i4"),
+        ("m2", "f4"),  # sum of squared deviations from the mean (Welford 1962)
+        ("min", "f4"),
+        ("max", "f4"),
+        ("first", "f4"),
+        ("last", "f4"),
+        ("first_at", "i4"),  # milliseconds after the window's start
+        ("last_at", "i4"),
+        ("ranges", "u2", (4,)),  # readings below cut 0, below cut 1, above cut 2, above cut 3 (disjoint)
+    ],
+    align=True,
+)
+
+LIMIT_STATE = np.dtype([("since", "u4"), ("pending", "u1"), ("open", "u1")], align=True)
+
+CHANNELS: Final = 5  # calibrated channels of the acute baseline; three record channels follow them
+PROFILE: Final = 48  # half hours of a day
+CONTEXTS: Final = 48  # hours of a weekday, then hours of a weekend day
+BINS: Final = 8
+
+SERIES = np.dtype(
+    [
+        ("patient", "i4"),  # row of the patient in its partition
+        ("vital", "i2"),  # index in the catalogue
+        ("seen", "u1"),  # 1 once a reading was accepted
+        ("same", "u1"),  # readings accepted at exactly the newest instant, less one
+        ("newest", "i8"),  # the series' own watermark: newest measured_at
+        ("received", "i8"),  # receipt of the last accepted reading
+        ("floor", "i8"),  # readings at or before it have left the exact memory: late
+        ("deadline", "i8"),  # received time at which silence begins; 0 = nothing is expected
+        ("silent", "u1"),
+        ("clock_fault", "u1"),  # a technical alert waits for a good reading of this series
+        ("recent_next", "u1"),
+        ("point_next", "u1"),
+        ("current", "i4", (4,)),  # newest window number of each size
+        ("recent_seconds", "u4", (RECENT,)),
+        ("recent_mark", "u2", (RECENT,)),
+        ("windows", WINDOW, (WINDOW_SLOTS,)),
+        ("limits", LIMIT_STATE, (LIMITS,)),
+        ("gain_open", "u1", (GAINS,)),
+        ("day_number", "i4", (DAYS,)),
+        ("day_mean", "f4", (DAYS,)),
+        ("point_value", "f4", (POINTS,)),
+        ("point_seconds", "u4", (POINTS,)),
+        # the daily baseline (models/score/daily.py)
+        ("daily_mean", "f4"),
+        ("daily_variance", "f4"),
+        ("daily_z", "f4"),  # of the last closed day
+        ("daily_days", "u2"),
+        ("daily_open", "u1"),
+        # the acute baseline (models/score/acute.py)
+        ("acute_open", "u1"),
+        ("calm", "u1"),  # quiet readings in a row during an open episode
+        ("channel", "u1"),  # the strongest channel of the last score
+        ("profile_count", "u1", (PROFILE,)),
+        ("refractory", "f4"),  # readings until another episode may open
+        ("score", "f4"),  # of the last reading
+        ("peak", "f4"),  # highest score since the last baseline line
+        ("n", "f4"),
+        ("mean", "f4"),
+        ("deviation", "f4"),  # mean absolute deviation
+        ("error_plain", "f4"),
+        ("error_profile", "f4"),
+        ("residual_deviation", "f4"),
+        ("chart", "f4", (2,)),
+        ("chart_mean", "f4", (2,)),
+        ("chart_variance", "f4", (2,)),
+        ("move_last", "f4"),
+        ("move_fast", "f4"),
+        ("move_slow", "f4"),
+        ("move_mean", "f4"),
+        ("move_variance", "f4"),
+        ("surprise", "f4", (2,)),
+        ("record_chart", "f4", (2,)),
+        ("record_min", "f4", (3,)),
+        ("record_max", "f4", (3,)),
+        ("quantile_90", "f4", (CHANNELS,)),
+        ("quantile_98", "f4", (CHANNELS,)),
+        ("channel_mean", "f4", (CHANNELS,)),
+        ("channel_spread", "f4", (CHANNELS,)),
+        ("bin", "i4"),
+        ("profile", "f4", (PROFILE,)),
+        ("hour_counts", "u2", (CONTEXTS, BINS)),
+        ("transition_counts", "u2", (BINS, BINS)),
+    ],
+    align=True,
+)
+
+PATIENT = np.dtype(
+    [
+        ("name", "u1", (64,)),  # the pseudonym, ASCII
+        ("name_length", "i4"),
+        ("block", "i4"),  # the block of state that holds the patient and all its series
+        ("received", "i8"),  # running maximum of the patient's own received_at
+        ("zone", "i4"),  # row of the zone table; -1 = each reading's own offset
+        ("zone_offset", "i4"),  # seconds, valid in [zone_from, zone_until)
+        ("zone_from", "i8"),
+        ("zone_until", "i8"),
+    ],
+    align=True,
+)
+
+# What a plan says of one vital, compiled. Shared by all series with the same rules: not state.
+LIMIT_RULE = np.dtype(
+    [
+        ("value", "f8"),
+        ("clear", "f8"),
+        ("within", "i8"),  # milliseconds; 0 = no bound
+        ("direction", "i1"),  # +1 above, -1 below, 0 = no rule in this place
+        ("readings", "u1"),
+        ("when", "u1"),  # 0 always, 1 day, 2 night
+    ],
+    align=True,
+)
+GAIN_RULE = np.dtype([("amount", "f8"), ("clear", "f8"), ("days", "i4")], align=True)
+RULE_SET = np.dtype(
+    [
+        ("every", "i8"),  # milliseconds between expected readings plus grace; 0 = none expected
+        ("acute", "f8"),  # threshold of the acute score; 0 = off
+        ("daily", "f8"),  # threshold of the daily z; 0 = off
+        ("day_from", "i8"),  # local milliseconds of the day
+        ("day_until", "i8"),
+        ("limits", LIMIT_RULE, (LIMITS,)),
+        ("gains", GAIN_RULE, (GAINS,)),
+    ],
+    align=True,
+)
+
+# What the core needs of the catalogue, one row per vital.
+VITAL = np.dtype(
+    [
+        ("minimum", "f8"),
+        ("maximum", "f8"),
+        ("lateness", "i8"),  # milliseconds
+        ("decimals", "i4"),
+        ("frequent", "u1"),  # has windows shorter than an hour: the acute baseline applies
+        ("single", "u1"),  # only day windows: each reading is kept as a result
+        ("finest", "u1"),  # index of the shortest window
+        ("has_cuts", "u1"),
+        ("cuts", "f8", (4,)),
+        ("slot_from", "i4", (4,)),  # first slot of each window size
+        ("slots", "i4", (4,)),  # how many; 0 = this size is not kept
+    ],
+    align=True,
+)
+
+# Decisions that a reading or a tick can cause, handed to triage.
+LIMIT_OPENED, LIMIT_CLEARED, GAIN_OPENED, GAIN_CLEARED = 1, 2, 3, 4
+ACUTE_OPENED, ACUTE_CLEARED, DAILY_OPENED, DAILY_CLEARED = 5, 6, 7, 8
+SILENCE_OPENED, SILENCE_CLEARED, CLOCK_FAULT, CLOCK_CLEARED = 9, 10, 11, 12
+
+EVENT = np.dtype(
+    [
+        ("kind", "i4"),
+        ("row", "i4"),
+        ("rule", "i4"),  # limit or gain index; channel of the acute baseline; reading of a clock fault
+        ("late", "i4"),  # 1 = caused by a reading behind its series' newest
+        ("offset", "i4"),  # seconds east of UTC of the patient's local time
+        ("points", "i4"),  # index of the oldest of the last points
+        ("measured", "i8"),
+        ("received", "i8"),
+        ("since", "i8"),
+        ("value", "f8"),
+        ("score", "f8"),
+        ("low", "f8"),
+        ("high", "f8"),
+        ("readings", "i8"),
+        ("point_value", "f4", (POINTS,)),
+        ("point_seconds", "u4", (POINTS,)),
+    ],
+    align=True,
+)
+
+# The fate of a reading, as the kernel tells it.
+ACCEPTED, DUPLICATE, LATE, IMPLAUSIBLE, FUTURE = 0, 1, 2, 3, 4
+FATES: Final = ("accepted", "duplicate", "late", "implausible", "future")
+
+# A device's clock may run ahead of receipt by this much: five minutes is the tolerance that
+# Kerberos (RFC 4120) and Standard Webhooks take for honest clocks.
+CLOCK_TOLERANCE_MILLISECONDS: Final = 300_000
+
+Zone = tuple[np.ndarray, np.ndarray]
+"""(starts int64 UTC seconds ascending, offsets int32 seconds east of UTC): a time zone's rules."""

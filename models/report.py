@@ -1,0 +1,173 @@
+"""From a decision of the kernel to an alert's cause: names, numbers and the words of an explanation."""
+
+from typing import Any
+
+import numpy as np
+
+from models import texts
+from models.catalog import Catalog, Vital
+from models.plan import Plan
+from models.record import POINTS
+from models.rules import allowance, expectation_of, gains_of, limits_of
+from models.score.acute import CHANNEL_NAMES
+from models.times import rfc3339
+from models.triage import Cause
+
+SILENCE_SEVERITY = "medium"
+
+
+class Reporter:
+    """Writes causes for one catalogue; holds nothing else."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+
+    def limit(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
+        """A clinician's limit was passed (`symptom` for symptom vitals)."""
+        rule = limits_of(plan, vital.code)[event["rule"]]
+        above = rule.direction == "above"
+        value = float(event["value"])
+        explanation = {}
+        for locale in texts.LOCALES:
+            name, shown = vital.names[locale], texts.number(value, vital.decimals, locale)
+            if vital.symptom:
+                explanation[locale] = texts.symptom(locale, name, shown)
+            else:
+                bound = texts.number(rule.value, vital.decimals, locale)
+                explanation[locale] = texts.limit(
+                    locale, name, shown, vital.unit, bound, above, rule.readings
+                )
+        kind = "symptom" if vital.symptom else "limit"
+        facts = self._facts(vital, event, explanation)
+        facts["limit"] = rule.value
+        return self._cause(f"{kind}/{rule.direction}", kind, vital, rule.rule, rule.severity, event, facts)
+
+    def gain(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
+        """Weight was gained over days."""
+        rule = gains_of(plan, vital.code)[event["rule"]]
+        value, low = float(event["value"]), float(event["low"])
+        explanation = {
+            locale: texts.gain(
+                locale,
+                vital.names[locale],
+                texts.number(value, vital.decimals, locale),
+                vital.unit,
+                texts.number(value - low, vital.decimals, locale),
+                rule.days,
+                texts.number(low, vital.decimals, locale),
+            )
+            for locale in texts.LOCALES
+        }
+        facts = self._facts(vital, event, explanation)
+        facts["limit"] = rule.amount
+        return self._cause("trend/gain", "trend", vital, rule.rule, rule.severity, event, facts)
+
+    def baseline(self, plan: Plan, vital: Vital, event: np.void, acute: bool) -> Cause:
+        """A departure from the patient's own normal, by the acute or the daily baseline."""
+        baseline = next((b for b in plan.baselines if b.vital == vital.code), None)
+        severity = baseline.severity if baseline else "low"
+        value, low, high = (float(event[field]) for field in ("value", "low", "high"))
+        explanation = {}
+        for locale in texts.LOCALES:
+            shown = [texts.number(v, vital.decimals, locale) for v in (value, low, high)]
+            name, count = vital.names[locale], int(event["readings"])
+            explanation[locale] = (
+                texts.acute(locale, name, shown[0], vital.unit, *shown[1:], count, int(event["rule"]))
+                if acute
+                else texts.daily(locale, name, shown[0], vital.unit, *shown[1:], count)
+            )
+        facts = self._facts(vital, event, explanation)
+        facts["expected"] = {
+            "low": round(low, vital.decimals),
+            "high": round(high, vital.decimals),
+            "readings" if acute else "days": int(event["readings"]),
+        }
+        facts["score"] = round(float(event["score"]), 2)
+        if acute:
+            facts["channel"] = CHANNEL_NAMES[event["rule"]]
+        rule = "acute-baseline" if acute else "daily-baseline"
+        return self._cause(f"baseline/{rule}", "baseline", vital, rule, severity, event, facts)
+
+    def silence(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
+        """An expected measurement did not come by its deadline."""
+        expectation = expectation_of(plan, vital.code)
+        every = allowance(expectation) if expectation else 0
+        last = int(event["measured"])
+        explanation = {
+            locale: texts.silence(
+                locale,
+                vital.names[locale],
+                every,
+                rfc3339(last, int(event["offset"]))[:16].replace("T", " ") if last else None,
+            )
+            for locale in texts.LOCALES
+        }
+        facts = self._facts(vital, event, explanation)
+        del facts["value"], facts["unit"]
+        severity = expectation.severity if expectation else SILENCE_SEVERITY
+        return Cause(
+            cause=f"silence/{vital.code}",
+            kind="silence",
+            vital=vital.code,
+            rule="silence",
+            severity=severity,
+            opening=str(int(event["since"])),
+            measured_at=None,
+            received_at=int(event["received"]),
+            facts=facts,
+        )
+
+    def clock(self, vital: Vital, device: str, event: np.void) -> Cause:
+        """A device's clock is ahead; its readings are refused."""
+        ahead = int(event["measured"]) - int(event["received"])
+        explanation = {locale: texts.clock(locale, device, ahead) for locale in texts.LOCALES}
+        return Cause(
+            cause=f"technical/{device}",
+            kind="technical",
+            vital=vital.code,
+            rule="device-clock",
+            severity="medium",
+            opening=f"{device}/{int(event['measured'])}",
+            measured_at=None,
+            received_at=int(event["received"]),
+            facts={"device": device, "explanation": explanation},
+        )
+
+    def _cause(
+        self, cause: str, kind: str, vital: Vital, rule: str, severity: str, event: np.void, facts: dict[str, Any]
+    ) -> Cause:
+        return Cause(
+            cause=f"{cause}/{vital.code}",
+            kind=kind,
+            vital=vital.code,
+            rule=rule,
+            severity=severity,
+            opening=f"{int(event['measured'])}/{float(event['value'])!r}",
+            measured_at=int(event["measured"]),
+            received_at=int(event["received"]),
+            facts=facts,
+            late=bool(event["late"]),
+        )
+
+    def _facts(self, vital: Vital, event: np.void, explanation: dict[str, str]) -> dict[str, Any]:
+        """What every alert about a reading quotes: value, since, the last points, the words."""
+        return {
+            "value": round(float(event["value"]), vital.decimals),
+            "unit": vital.unit,
+            "since": rfc3339(int(event["since"])),
+            "last_points": last_points(event, vital.decimals),
+            "explanation": explanation,
+        }
+
+
+def last_points(event: np.void, decimals: int) -> list[dict[str, Any]]:
+    """The last readings before and with the event, oldest first."""
+    order = [(int(event["points"]) + i) % POINTS for i in range(POINTS)]
+    return [
+        {
+            "measured_at": rfc3339(int(event["point_seconds"][i]) * 1000),
+            "value": round(float(event["point_value"][i]), decimals),
+        }
+        for i in order
+        if event["point_seconds"][i] > 0
+    ]

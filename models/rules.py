@@ -1,0 +1,86 @@
+"""A care plan's rules for one vital, compiled to a RULE_SET record that all like series share."""
+
+import msgspec
+import numpy as np
+
+from models.catalog import Catalog
+from models.plan import Expectation, Gain, Limit, Plan
+from models.record import GAINS, LIMITS, RULE_SET, VITAL, WINDOW_MILLISECONDS, WINDOW_NAMES
+
+WHEN = {"always": 0, "day": 1, "night": 2}
+
+
+def limits_of(plan: Plan, vital: str) -> tuple[Limit, ...]:
+    """The limits of a plan on one vital, in the plan's order: the index is the place in RULE_SET."""
+    return tuple(limit for limit in plan.limits if limit.vital == vital)[:LIMITS]
+
+
+def gains_of(plan: Plan, vital: str) -> tuple[Gain, ...]:
+    """The gain rules of a plan on one vital, in the plan's order."""
+    return tuple(gain for gain in plan.gains if gain.vital == vital)[:GAINS]
+
+
+def expectation_of(plan: Plan, vital: str) -> Expectation | None:
+    """What the plan expects of one vital, if anything."""
+    return next((e for e in plan.expectations if e.vital == vital), None)
+
+
+def allowance(expectation: Expectation) -> int:
+    """Milliseconds of received time without a reading after which silence begins."""
+    return round((expectation.every + expectation.grace) * 1000)
+
+
+class RuleSets:
+    """All distinct rule sets of a partition: `table` RULE_SET (n,), grown as plans come."""
+
+    def __init__(self) -> None:
+        self.table = np.zeros(1, RULE_SET)
+        self._index: dict[bytes, int] = {}
+
+    def index(self, plan: Plan, vital: str) -> int:
+        """Row of the rule set of a vital under a plan, compiled at first sight."""
+        limits, gains = limits_of(plan, vital), gains_of(plan, vital)
+        expectation = expectation_of(plan, vital)
+        baseline = next((b for b in plan.baselines if b.vital == vital), None)
+        hours = (plan.day_from, plan.day_until)
+        key = msgspec.msgpack.encode((limits, gains, expectation, baseline, hours))
+        if key not in self._index:
+            rule = np.zeros(1, RULE_SET)
+            rule["day_from"], rule["day_until"] = round(hours[0] * 1000), round(hours[1] * 1000)
+            rule["every"] = allowance(expectation) if expectation else 0
+            rule["acute"] = baseline.acute if baseline else 0.0
+            rule["daily"] = baseline.daily if baseline else 0.0
+            for j, limit in enumerate(limits):
+                direction = 1 if limit.direction == "above" else -1
+                within = round(limit.within * 1000)
+                row = (limit.value, limit.clear, within, direction, limit.readings, WHEN[limit.when])
+                rule["limits"][0, j] = row
+            for j, gain in enumerate(gains):
+                rule["gains"][0, j] = (gain.amount, gain.clear, gain.days)
+            self._index[key] = len(self.table)
+            self.table = np.concatenate([self.table, rule])
+        return self._index[key]
+
+
+def compile_catalog(catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:
+    """(VITAL rows, code bytes uint8 (vitals, 1 + longest): length, then the code) of a catalogue."""
+    table = np.zeros(len(catalog.vitals), VITAL)
+    codes = np.zeros((len(table), 1 + max(len(v.code) for v in catalog.vitals)), np.uint8)
+    for row, code, vital in zip(table, codes, catalog.vitals, strict=True):
+        code[0] = len(vital.code)
+        code[1 : 1 + len(vital.code)] = np.frombuffer(vital.code.encode(), np.uint8)
+        row["minimum"], row["maximum"], row["decimals"] = vital.minimum, vital.maximum, vital.decimals
+        row["lateness"] = round(vital.lateness * 1000)
+        row["single"] = vital.windows == ("1d",)
+        row["frequent"] = "1m" in vital.windows or "15m" in vital.windows
+        row["has_cuts"] = len(vital.cuts) == 4
+        if row["has_cuts"]:
+            row["cuts"] = vital.cuts
+        slot = 0
+        sizes = [WINDOW_NAMES.index(name) for name in vital.windows]
+        row["finest"] = min(sizes)
+        for size in sizes:
+            row["slot_from"][size] = slot
+            row["slots"][size] = row["lateness"] // WINDOW_MILLISECONDS[size] + 2
+            slot += int(row["slots"][size])
+    return table, codes

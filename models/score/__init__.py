@@ -1,0 +1,1 @@
+"""Scores: what each detector makes of one reading or one closed day."""

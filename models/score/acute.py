@@ -1,0 +1,254 @@
+"""The acute baseline: how unusual is this reading for this series?
+
+Eight channels, each calibrated to its own series, joined to one score: level over a short and a long
+span, surprise for the hour of day, variability, surprise of the sequence, and three records (the
+value, its short mean, its standardised short mean, outside all that was seen). Higher is stranger;
+about 1 per channel is one reading in ten, 2 one in a hundred. Every update is winsorised, so that a
+spike teaches little. O(1) state; plain loops in log order.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from models.record import BINS, CHANNELS, SERIES
+
+MEMORY = 3700.0  # readings of the slow level and spread
+WINSOR = 4.2  # scales beyond which a reading teaches no more
+WARM = 60  # readings before the first score
+CHART_SPAN = np.array([9.0, 170.0])  # readings, short and long level charts
+SURPRISE_SPAN = np.array([48.0, 12.0])  # readings, hour-of-day and sequence surprise
+RECORD_SPAN = np.array([18.0, 7.0])  # readings, means whose records are kept
+CALIBRATION = 1875.0  # readings of the quantile tracker
+PRIOR = 0.06  # pseudo-count of a histogram bin
+UNIT = 16  # histogram counts are kept in sixteenths, so that halving loses little
+CAPACITY = 2048 * UNIT  # a histogram row is halved when it holds this much
+RECORD_SCALE = 0.016  # excess over the known range that counts as one
+RECORD_WEIGHT = 1.6
+CHANNEL_CAP = 8.0
+SCORE_90, SCORE_98 = -math.log10(1 - 0.90), -math.log10(1 - 0.98)
+
+# Names of the channels in the order of their index, for explanations.
+CHANNEL_NAMES = (
+    "short-level",
+    "sustained-level",
+    "hour-of-day",
+    "variability",
+    "sequence",
+    "record",
+    "record-mean",
+    "record-standardised",
+)
+
+CALM_SHARE = 0.5  # an episode ends when the score stays under this share of the threshold …
+CALM_READINGS = 6  # … for this many readings
+REFRACTORY_READINGS = 30.0  # at least, and
+REFRACTORY_SHARE = 0.03  # of all readings seen: no second alert within
+
+
+@njit
+def _surprise(counts, row, bin_):  # type: ignore[no-untyped-def]
+    """-ln of the bin's probability in its context, then count the bin."""
+    total = 0
+    for j in range(BINS):
+        total += counts[row, j]
+    surprise = -math.log((counts[row, bin_] / UNIT + PRIOR) / (total / UNIT + BINS * PRIOR))
+    if total >= CAPACITY:
+        for j in range(BINS):
+            counts[row, j] = counts[row, j] // 2
+    counts[row, bin_] += UNIT
+    return surprise
+
+
+@njit
+def band(s, half_hour):  # type: ignore[no-untyped-def]
+    """(expected, half width) of the next reading at this half hour: level + profile, 3 residual scales."""
+    scale = 1.2533 * s["deviation"]
+    use = s["profile_count"][half_hour] >= 2 and s["error_profile"] < 0.85 * s["error_plain"]
+    centre = s["mean"] + (s["profile"][half_hour] * scale if use else 0.0)
+    return centre, 3.0 * 1.2533 * s["residual_deviation"] * scale
+
+
+@njit
+def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
+    """Score one reading against the series, then learn it.
+
+    s: one record of SERIES; x: value; half_hour: 0-47 of the local day; context: hour 0-23, plus 24 at
+    a weekend. Returns the score (0.0 while the series has fewer than WARM readings: `not_ready` tells).
+    """
+    s["n"] += 1.0
+    n = s["n"]
+    slow = max(1 / MEMORY, 1 / n)
+    warm = n > WARM
+    if n == 1:
+        s["mean"] = x
+    scale = 1.2533 * s["deviation"] + 1e-9 + 1e-6 * abs(s["mean"])
+    d = x - s["mean"]
+    z = d / scale if n > 8 else 0.0
+    z_clipped = min(max(z, -WINSOR), WINSOR)
+
+    # Half-hour profile, used only where it has proved to predict better than the plain level.
+    profile = s["profile"][half_hour]
+    count = s["profile_count"][half_hour]
+    seasonal = z - profile
+    residual = seasonal if count >= 2 and s["error_profile"] < 0.85 * s["error_plain"] else z
+    residual_scale = 1.2533 * s["residual_deviation"] + 1e-3
+    standardised = residual / residual_scale if n > 8 else 0.0
+    error_rate = max(1 / 700.0, 1 / n)
+    s["error_plain"] += error_rate * (abs(z_clipped) - s["error_plain"])
+    s["error_profile"] += error_rate * (min(abs(seasonal), WINSOR) - s["error_profile"])
+    residual_step = min(abs(residual), WINSOR * residual_scale) if warm else min(abs(residual), 1e9)
+    s["residual_deviation"] += slow * (residual_step - s["residual_deviation"])
+    count_next = min(int(count), 254) + 1
+    s["profile"][half_hour] = profile + max(1.0 / count_next, 0.14) * (z_clipped - profile)
+    s["profile_count"][half_hour] = count_next
+    s["mean"] += slow * (z_clipped * scale if warm else d)
+    s["deviation"] += slow * ((min(abs(d), WINSOR * scale) if warm else abs(d)) - s["deviation"])
+
+    bounded = math.asinh(standardised)
+    move = math.asinh(z)
+    visible = n > 20
+    raw_0 = 0.0
+    raw_1 = 0.0
+    raw_2 = 0.0
+    raw_3 = 0.0
+    raw_4 = 0.0
+
+    for j in range(2):  # level charts
+        chart = s["chart"][j] + max(1 / CHART_SPAN[j], 1 / n) * (bounded - s["chart"][j])
+        sigma = math.sqrt(s["chart_variance"][j]) + 1e-6
+        deviation = chart - s["chart_mean"][j]
+        v = abs(deviation) / sigma if visible else 0.0
+        if j == 0:
+            raw_0 = v
+        else:
+            raw_1 = v
+        if warm:
+            deviation = min(max(deviation, -WINSOR * sigma), WINSOR * sigma)
+        s["chart"][j] = chart
+        s["chart_mean"][j] += slow * deviation
+        s["chart_variance"][j] += slow * (deviation * deviation - s["chart_variance"][j])
+
+    if n == 1:  # variability: the ratio of fast to slow mean change
+        s["move_last"] = move
+    change = abs(move - s["move_last"])
+    s["move_fast"] += max(1 / 28.0, 1 / n) * (change - s["move_fast"])
+    floor = 1e-9 + 0.02 * s["move_slow"]
+    ratio = math.log((s["move_fast"] + floor) / (s["move_slow"] + floor)) if s["move_slow"] > 0 else 0.0
+    sigma = math.sqrt(s["move_variance"]) + 1e-2
+    deviation = ratio - s["move_mean"]
+    if visible:
+        raw_3 = abs(deviation) / sigma
+    if warm:
+        deviation = min(max(deviation, -WINSOR * sigma), WINSOR * sigma)
+    s["move_last"] = move
+    s["move_mean"] += slow * deviation
+    s["move_variance"] += slow * (deviation * deviation - s["move_variance"])
+    slow_change = min(change, WINSOR * s["move_slow"]) if warm else change
+    s["move_slow"] += slow * (slow_change - s["move_slow"])
+
+    bin_ = min(BINS - 1, max(0, int((z / (1 + abs(z)) * 0.5 + 0.5) * BINS)))
+    q = _surprise(s["hour_counts"], context, bin_)
+    s["surprise"][0] += (q - s["surprise"][0]) / SURPRISE_SPAN[0]
+    q = _surprise(s["transition_counts"], s["bin"], bin_)
+    s["surprise"][1] += (q - s["surprise"][1]) / SURPRISE_SPAN[1]
+    s["bin"] = bin_
+    if n > 41:
+        raw_2 = s["surprise"][0]
+        raw_4 = s["surprise"][1]
+
+    # Calibrate each channel by its own 90 % and 98 % quantiles, so that it reads about log10(1/p).
+    total = 0.0
+    strongest = 0.0
+    s["channel"] = 0
+    rate = max(1 / CALIBRATION, 1 / n)
+    for j in range(CHANNELS):
+        raw = raw_0 if j == 0 else (raw_1 if j == 1 else (raw_2 if j == 2 else (raw_3 if j == 3 else raw_4)))
+        y = math.log(raw + 1e-6)
+        if n == 1:
+            s["quantile_90"][j] = y
+            s["quantile_98"][j] = y
+            s["channel_mean"][j] = y
+        if warm:
+            width = max(s["quantile_98"][j] - s["quantile_90"][j], 0.05)
+            c = SCORE_90 + (y - s["quantile_90"][j]) / width * (SCORE_98 - SCORE_90)
+            c = min(max(c, 0.0), CHANNEL_CAP)
+            total += c * c
+            if c > strongest:
+                strongest = c
+                s["channel"] = j
+        s["channel_mean"][j] += rate * (y - s["channel_mean"][j])
+        s["channel_spread"][j] += rate * (abs(y - s["channel_mean"][j]) - s["channel_spread"][j])
+        step = max(0.6 / CALIBRATION, 0.6 / (n + 1)) * (s["channel_spread"][j] + 1e-3) * 0.5
+        s["quantile_90"][j] += step * (9.0 if y > s["quantile_90"][j] else -1.0)
+        s["quantile_98"][j] += step * (49.0 if y > s["quantile_98"][j] else -1.0)
+        s["quantile_98"][j] = max(s["quantile_98"][j], s["quantile_90"][j] + 0.02)
+
+    for j in range(3):  # records: outside a range that leaks slowly towards its middle
+        if j == 0:
+            v = x
+        else:
+            source = x if j == 1 else move
+            if n == 1:
+                s["record_chart"][j - 1] = x if j == 1 else 0.0
+            span = max(1 / RECORD_SPAN[j - 1], 1 / n)
+            s["record_chart"][j - 1] += span * (source - s["record_chart"][j - 1])
+            v = s["record_chart"][j - 1]
+        if n == 1:
+            s["record_min"][j] = v
+            s["record_max"][j] = v
+        low = s["record_min"][j]
+        high = s["record_max"][j]
+        width = high - low
+        excess = max(v - high, low - v)
+        if width > 0 and warm and excess > 0:
+            c = RECORD_WEIGHT * min(math.log1p(excess / width / RECORD_SCALE) + 1.0, CHANNEL_CAP)
+            total += c * c
+            if c > strongest:
+                strongest = c
+                s["channel"] = CHANNELS + j
+        high = max(high, v)
+        low = min(low, v)
+        s["record_max"][j] = max(high - 2e-5 * (high - low), v)
+        s["record_min"][j] = min(low + 4e-5 * (0.5 * (high + low) - low), v)
+    result = math.sqrt(total)
+    s["score"] = result
+    return result
+
+
+@njit
+def episode(s, value, threshold):  # type: ignore[no-untyped-def]
+    """Advance the episode of a series by one score: +1 opens an alert, -1 ends it, 0 neither.
+
+    A threshold of 0 opens nothing. After an opening, none follows for 30 readings or 3 % of all
+    readings seen, whichever is more; the end needs CALM_READINGS quiet readings in a row.
+    """
+    s["refractory"] = max(s["refractory"] - 1.0, 0.0)
+    if s["acute_open"]:
+        quiet = threshold <= 0 or value < CALM_SHARE * threshold
+        s["calm"] = min(s["calm"] + 1, 255) if quiet else 0
+        if s["calm"] >= CALM_READINGS:
+            s["acute_open"] = 0
+            s["calm"] = 0
+            return -1
+        return 0
+    if threshold > 0 and value >= threshold and s["refractory"] <= 0:
+        s["acute_open"] = 1
+        s["calm"] = 0
+        s["refractory"] = max(REFRACTORY_READINGS, REFRACTORY_SHARE * s["n"])
+        return 1
+    return 0
+
+
+def not_ready(s: np.void) -> int:
+    """Readings still missing before the acute baseline scores; 0 when it is ready."""
+    assert s.dtype == SERIES
+    return max(0, WARM + 1 - int(s["n"]))
+
+
+@njit
+def score_all(s, values, half_hours, contexts, out):  # type: ignore[no-untyped-def]
+    """Scores of one series' readings in order: float64 `out`, same length as `values`."""
+    for i in range(len(values)):
+        out[i] = score(s, values[i], half_hours[i], contexts[i])

@@ -1,0 +1,46 @@
+"""Weight gain over days: a reading against the lowest daily mean of the days before it.
+
+The rule of more than 2 kg within 3 days is that of the ESC heart-failure guidelines (McDonagh et al.,
+Eur Heart J 2021;42:3599-3726); amount and days come from the care plan.
+"""
+
+from numba import njit
+
+from models.record import DAYS, GAIN_CLEARED, GAIN_OPENED
+
+
+@njit
+def keep_day(s, day, mean):  # type: ignore[no-untyped-def]
+    """Keep the running mean of a local day."""
+    i = day % DAYS
+    s["day_number"][i] = day
+    s["day_mean"][i] = mean
+
+
+@njit
+def lowest(s, day, days):  # type: ignore[no-untyped-def]
+    """Lowest daily mean of the `days` days before `day`; +inf when none is known."""
+    low = 1e300
+    for i in range(DAYS):
+        known = s["day_number"][i]
+        if known > 0 and day - days <= known < day:
+            low = min(low, s["day_mean"][i])
+    return low
+
+
+@njit
+def step(s, j, rule, x, day):  # type: ignore[no-untyped-def]
+    """Advance one gain rule by one reading: GAIN_OPENED, GAIN_CLEARED or 0."""
+    low = lowest(s, day, rule["days"])
+    if low > 1e299:
+        return 0
+    gain = x - low
+    if s["gain_open"][j]:
+        if gain <= rule["clear"]:
+            s["gain_open"][j] = 0
+            return GAIN_CLEARED
+        return 0
+    if gain > rule["amount"] + 1e-9:
+        s["gain_open"][j] = 1
+        return GAIN_OPENED
+    return 0

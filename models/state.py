@@ -1,0 +1,187 @@
+"""The state of one partition: series and patients as arrays, kept in blocks that are saved whole.
+
+A block holds up to PATIENTS_PER_BLOCK patients with all their series; block 0 holds what belongs to
+no patient. A saved block says its format, the last input offset it reflects, and names its vitals, so
+that a catalogue may grow between two runs.
+"""
+
+import zlib
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from models.plan import Plan
+from models.record import FATES, PATIENT, SERIES
+from models.triage import Desk
+
+PATIENTS_PER_BLOCK: Final = 8
+FORMAT: Final = f"1-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
+NEVER: Final = 1 << 62
+
+
+class UnknownFormat(Exception):
+    """A saved block is of a format that this version does not read."""
+
+
+class Patient(msgspec.Struct):
+    """What is rare about a patient: alerts, own plan, device clocks; and where its series are."""
+
+    name: str
+    block: int
+    desk: Desk
+    plan: Plan | None = None
+    clocks: dict[str, list[int]] = {}  # device -> [refused in a row, vitals …]
+    rows: dict[int, int] = {}  # vital -> row
+
+
+class SavedPatient(msgspec.Struct):
+    """A patient inside a block."""
+
+    desk: Desk
+    plan: Plan | None
+    clocks: dict[str, list[int]]
+    vitals: list[str]
+
+
+class Block(msgspec.Struct):
+    """A block as saved: arrays as bytes, in the order of `patients` and their `vitals`."""
+
+    format: str
+    stamp: int
+    ledger: list[int]
+    patients: list[SavedPatient]
+    patient_rows: bytes
+    series_rows: bytes
+    rejected: dict[str, int] = {}
+    records: dict[str, int] = {}
+    defaults: list[tuple[int, Plan]] = []
+
+
+class State:
+    """Arrays that grow by doubling; row numbers never change while a process lives."""
+
+    def __init__(self, codes: list[str], capacity: int = 64) -> None:
+        self.codes = codes
+        self.series = np.zeros(capacity, SERIES)
+        self.rule_index = np.zeros(capacity, np.int64)
+        self.row_block = np.zeros(capacity, np.int32)
+        self.due = np.full(capacity, NEVER, np.int64)
+        self.series_count = 0
+        self.patients = np.zeros(capacity, PATIENT)
+        self.roster: list[Patient] = []
+        self.by_name: dict[str, Patient] = {}
+        self.ledger = np.zeros((8, len(FATES)), np.int64)
+        self.dirty = np.zeros(8, np.bool_)
+        self.stamps = np.full(8, -1, np.int64)
+        self.members: list[list[Patient]] = [[]]
+        self.rejected: dict[str, int] = {}
+        self.records: dict[str, int] = {}
+        self.defaults: list[tuple[int, Plan]] = []
+
+    def add_patient(self, name: str, block: int | None = None) -> Patient:
+        """A new patient, in the last block or a new one."""
+        if block is None:
+            if len(self.members) == 1 or len(self.members[-1]) >= PATIENTS_PER_BLOCK:
+                self.members.append([])
+            block = len(self.members) - 1
+        while len(self.members) <= block:
+            self.members.append([])
+        while block >= len(self.dirty):
+            self.ledger = np.concatenate([self.ledger, np.zeros_like(self.ledger)])
+            self.dirty = np.concatenate([self.dirty, np.zeros_like(self.dirty)])
+            self.stamps = np.concatenate([self.stamps, np.full_like(self.stamps, -1)])
+        index = len(self.roster)
+        if index == len(self.patients):
+            self.patients = np.concatenate([self.patients, np.zeros_like(self.patients)])
+        record = self.patients[index]
+        record["name"][: len(name)] = np.frombuffer(name.encode("ascii"), np.uint8)
+        record["name_length"], record["block"], record["zone"] = len(name), block, -1
+        patient = Patient(name, block, Desk(name))
+        self.roster.append(patient)
+        self.by_name[name] = patient
+        self.members[block].append(patient)
+        self.dirty[block] = True
+        return patient
+
+    def index_of(self, patient: Patient) -> int:
+        """Row of a patient in `patients` (found by a series of it, or by search for one without)."""
+        for row in patient.rows.values():
+            return int(self.series[row]["patient"])
+        return self.roster.index(patient)
+
+    def add_series(self, patient: Patient, vital: int, rule: int) -> int:
+        """A new series of a patient; returns its row."""
+        row = self.series_count
+        if row == len(self.series):
+            self.series = np.concatenate([self.series, np.zeros_like(self.series)])
+            self.rule_index = np.concatenate([self.rule_index, np.zeros_like(self.rule_index)])
+            self.row_block = np.concatenate([self.row_block, np.zeros_like(self.row_block)])
+            self.due = np.concatenate([self.due, np.full_like(self.due, NEVER)])
+        record = self.series[row]
+        record["patient"], record["vital"] = self.index_of(patient), vital
+        self.rule_index[row], self.row_block[row] = rule, patient.block
+        patient.rows[vital] = row
+        self.series_count += 1
+        self.dirty[patient.block] = True
+        return row
+
+    def save(self, number: int, stamp: int) -> bytes:
+        """One block as bytes, reflecting the input up to and with offset `stamp`."""
+        members = self.members[number]
+        rows = [row for patient in members for row in patient.rows.values()]
+        saved = [
+            SavedPatient(p.desk, p.plan, p.clocks, [self.codes[v] for v in p.rows]) for p in members
+        ]
+        first = number == 0
+        block = Block(
+            FORMAT,
+            stamp,
+            self.ledger[number].tolist(),
+            saved,
+            self.patients[[self.index_of(p) for p in members]].tobytes(),
+            self.series[rows].tobytes(),
+            self.rejected if first else {},
+            self.records if first else {},
+            self.defaults if first else [],
+        )
+        return msgspec.msgpack.encode(block)
+
+    def load(self, blocks: Mapping[bytes, bytes]) -> None:
+        """Put saved blocks into a fresh state, in the order of their numbers.
+
+        Raises UnknownFormat when a block is of another format, and says which.
+        """
+        index = {code: i for i, code in enumerate(self.codes)}
+        for number in sorted(int(key) for key in blocks):
+            try:
+                block = msgspec.msgpack.decode(blocks[b"%d" % number], type=Block)
+            except msgspec.MsgspecError as error:
+                raise UnknownFormat(f"state block {number} cannot be read: {error}") from error
+            if block.format != FORMAT:
+                raise UnknownFormat(
+                    f"state block {number} is of format {block.format}, this version reads {FORMAT}; run "
+                    "the version that wrote it, or replay the readings into an empty state topic"
+                )
+            if number == 0:
+                self.rejected, self.records = block.rejected, block.records
+                self.defaults = block.defaults
+            patient_rows = np.frombuffer(block.patient_rows, PATIENT)
+            series_rows = np.frombuffer(block.series_rows, SERIES)
+            at = 0
+            for saved, record in zip(block.patients, patient_rows, strict=True):
+                patient = self.add_patient(saved.desk.patient, number)
+                patient.desk, patient.plan, patient.clocks = saved.desk, saved.plan, saved.clocks
+                place = len(self.roster) - 1
+                self.patients[place] = record
+                self.patients[place]["zone_until"] = self.patients[place]["zone_from"]  # look it up anew
+                for code in saved.vitals:
+                    row = self.add_series(patient, index[code], 0)
+                    self.series[row] = series_rows[at]
+                    self.series[row]["patient"], self.series[row]["vital"] = place, index[code]
+                    self.due[row] = 0  # look at the next tick
+                    at += 1
+            self.ledger[number] = block.ledger
+            self.stamps[number] = block.stamp
+            self.dirty[number] = False

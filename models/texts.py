@@ -1,0 +1,122 @@
+"""What an alert says of itself, in French and English, from its numbers alone."""
+
+from typing import Final
+
+from models.score.acute import CHANNEL_NAMES
+
+LOCALES: Final = ("en", "fr")
+
+_CHANNELS: Final = {
+    "short-level": (
+        "has shifted in the last readings",
+        "s'est décalé sur les dernières mesures",
+    ),
+    "sustained-level": ("has been shifted for a longer time", "est décalé depuis plus longtemps"),
+    "hour-of-day": ("is unusual for this time of day", "est inhabituel pour cette heure"),
+    "variability": (
+        "varies differently from usual",
+        "varie autrement que d'habitude",
+    ),
+    "sequence": ("changes in an unusual sequence", "évolue d'une façon inhabituelle"),
+    "record": ("is outside everything seen so far", "sort de tout ce qui a été vu jusqu'ici"),
+    "record-mean": (
+        "is, on average, outside everything seen so far",
+        "sort, en moyenne, de tout ce qui a été vu jusqu'ici",
+    ),
+    "record-standardised": (
+        "has left its usual course",
+        "a quitté son cours habituel",
+    ),
+}
+
+
+def number(value: float, decimals: int, locale: str) -> str:
+    """A number as people of the locale write it, rounded to the vital's decimals."""
+    text = f"{round(value, decimals):.{decimals}f}"
+    return text.replace(".", ",") if locale == "fr" else text
+
+
+def duration(milliseconds: int, locale: str) -> str:
+    """A length of time in its largest whole unit: minutes, hours or days."""
+    minutes = milliseconds // 60_000
+    if minutes < 120:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    return f"{minutes // 1440} {'j' if locale == 'fr' else 'days'}"
+
+
+def limit(locale: str, name: str, value: str, unit: str, bound: str, above: bool, readings: int) -> str:
+    """A clinician's limit was passed."""
+    if locale == "fr":
+        side = "au-dessus de" if above else "au-dessous de"
+        often = f", {readings} mesures de suite" if readings > 1 else ""
+        return f"{name} {value} {unit}, {side} la limite de {bound} {unit} fixée par le plan de soins{often}."
+    side = "above" if above else "below"
+    often = f", {readings} readings in a row" if readings > 1 else ""
+    return f"{name} {value} {unit}, {side} the care plan's limit of {bound} {unit}{often}."
+
+
+def symptom(locale: str, name: str, value: str) -> str:
+    """A symptom was reported beyond what the plan lets pass."""
+    if locale == "fr":
+        return f"Le patient signale : {name} ({value})."
+    return f"The patient reports: {name} ({value})."
+
+
+def gain(locale: str, name: str, value: str, unit: str, amount: str, days: int, low: str) -> str:
+    """Weight gained over days."""
+    if locale == "fr":
+        return (
+            f"{name} {value} {unit} : +{amount} {unit} par rapport au plus bas ({low} {unit}) des "
+            f"{days} jours précédents."
+        )
+    return f"{name} {value} {unit}: +{amount} {unit} over the lowest ({low} {unit}) of the {days} days before."
+
+
+def acute(locale: str, name: str, value: str, unit: str, low: str, high: str, readings: int, ch: int) -> str:
+    """A departure from the patient's own normal, with the band that was expected."""
+    what = _CHANNELS[CHANNEL_NAMES[ch]]
+    if locale == "fr":
+        return (
+            f"{name} {value} {unit} : {what[1]} chez ce patient. Attendu de {low} à {high} {unit}, "
+            f"d'après {readings} mesures."
+        )
+    return (
+        f"{name} {value} {unit}: {what[0]} for this patient. Expected {low} to {high} {unit}, "
+        f"from {readings} readings."
+    )
+
+
+def daily(locale: str, name: str, value: str, unit: str, low: str, high: str, days: int) -> str:
+    """Two days in a row outside the patient's own normal."""
+    if locale == "fr":
+        return (
+            f"{name} {value} {unit} : hors de la normale de ce patient deux jours de suite. Attendu de "
+            f"{low} à {high} {unit}, d'après {days} jours."
+        )
+    return (
+        f"{name} {value} {unit}: outside this patient's own normal two days in a row. Expected "
+        f"{low} to {high} {unit}, from {days} days."
+    )
+
+
+def silence(locale: str, name: str, every: int, last: str | None) -> str:
+    """An expected measurement did not come."""
+    length = duration(every, locale)
+    if locale == "fr":
+        since = f"dernière le {last}" if last else "aucune n'a jamais été reçue"
+        return f"{name} : aucune mesure reçue dans le délai prévu ({length}) ; {since}."
+    since = f"the last was {last}" if last else "none was ever received"
+    return f"{name}: no measurement within the expected {length}; {since}."
+
+
+def clock(locale: str, device: str, ahead: int) -> str:
+    """A device's clock runs ahead, so its readings are refused."""
+    length = duration(ahead, locale)
+    if locale == "fr":
+        return (
+            f"L'horloge de l'appareil {device} avance de {length} : ses mesures sont refusées tant "
+            "qu'elle n'est pas réglée."
+        )
+    return f"The clock of device {device} is {length} ahead: its readings are refused until it is set."

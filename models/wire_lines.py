@@ -1,0 +1,96 @@
+"""Result lines in InfluxDB line protocol, written by compiled code: the hot half of models/wire.py.
+
+Measurements: `window`, `reading`, `baseline`; tags patient, vital (and window); times in nanoseconds.
+No tag needs escaping: pseudonyms and codes are of [A-Za-z0-9_-].
+"""
+
+from numba import njit
+
+from models.rollup import standard_deviation, start_of
+from models.text import put, put_fixed, put_integer
+
+
+
+@njit
+def put_key(buffer, at, measurement, patient, code):  # type: ignore[no-untyped-def]
+    """Measurement and the tags patient and vital; a code is its length and its bytes."""
+    at = put(buffer, at, measurement)
+    at = put(buffer, at, b",patient=")
+    for i in range(patient["name_length"]):
+        buffer[at + i] = patient["name"][i]
+    at = put(buffer, at + patient["name_length"], b",vital=")
+    for i in range(code[0]):
+        buffer[at + i] = code[1 + i]
+    return at + int(code[0])
+
+
+@njit
+def put_time(buffer, at, milliseconds, nanoseconds):  # type: ignore[no-untyped-def]
+    """The time of a line in nanoseconds, and its end."""
+    buffer[at] = 32
+    at = put_integer(buffer, at + 1, milliseconds * 1_000_000 + nanoseconds)
+    buffer[at] = 10
+    return at + 1
+
+
+@njit
+def put_share(buffer, at, name, part, whole):  # type: ignore[no-untyped-def]
+    """One percentage field with one decimal."""
+    return put_fixed(buffer, put(buffer, at, name), 100.0 * part / whole, 1)
+
+
+@njit
+def put_window(buffer, at, patient, code, size, w, vital):  # type: ignore[no-untyped-def]
+    """A window: count, mean, standard deviation, extremes, first, last, revision, time in range."""
+    at = put_key(buffer, at, b"window", patient, code)
+    at = put(buffer, at, b",window=")
+    if size == 0:
+        at = put(buffer, at, b"1m")
+    elif size == 1:
+        at = put(buffer, at, b"15m")
+    elif size == 2:
+        at = put(buffer, at, b"1h")
+    else:
+        at = put(buffer, at, b"1d")
+    decimals = vital["decimals"]
+    more = min(decimals + 1, 6)
+    at = put_integer(buffer, put(buffer, at, b" count="), w["count"])
+    at = put_fixed(buffer, put(buffer, at, b"i,mean="), w["mean"], more)
+    at = put_fixed(buffer, put(buffer, at, b",standard_deviation="), standard_deviation(w), more)
+    at = put_fixed(buffer, put(buffer, at, b",min="), w["min"], decimals)
+    at = put_fixed(buffer, put(buffer, at, b",max="), w["max"], decimals)
+    at = put_fixed(buffer, put(buffer, at, b",first="), w["first"], decimals)
+    at = put_fixed(buffer, put(buffer, at, b",last="), w["last"], decimals)
+    at = put_integer(buffer, put(buffer, at, b",revision="), w["revision"])
+    at = put(buffer, at, b"i")
+    if vital["has_cuts"]:
+        n = w["count"]
+        r = w["ranges"]
+        low = int(r[0]) + int(r[1])
+        high = int(r[2]) + int(r[3])
+        at = put_share(buffer, at, b",time_below_54=", int(r[0]), n)
+        at = put_share(buffer, at, b",time_below_70=", low, n)
+        at = put_share(buffer, at, b",time_in_70_180=", n - low - high, n)
+        at = put_share(buffer, at, b",time_above_180=", high, n)
+        at = put_share(buffer, at, b",time_above_250=", int(r[3]), n)
+    return put_time(buffer, at, start_of(w, size), 0)
+
+
+@njit
+def put_reading(buffer, at, patient, code, measured, same, x, vital):  # type: ignore[no-untyped-def]
+    """A single reading; others of the same instant are kept apart by a nanosecond each."""
+    at = put(buffer, put_key(buffer, at, b"reading", patient, code), b" value=")
+    return put_time(buffer, put_fixed(buffer, at, x, vital["decimals"]), measured, same)
+
+
+@njit
+def put_baseline(buffer, at, patient, code, measured, centre, half, readings, score, vital):  # type: ignore[no-untyped-def]
+    """What was expected of a series, and the highest score since the last such line."""
+    more = min(vital["decimals"] + 1, 6)
+    at = put_key(buffer, at, b"baseline", patient, code)
+    at = put_fixed(buffer, put(buffer, at, b" expected="), centre, more)
+    at = put_fixed(buffer, put(buffer, at, b",expected_low="), centre - half, more)
+    at = put_fixed(buffer, put(buffer, at, b",expected_high="), centre + half, more)
+    at = put_integer(buffer, put(buffer, at, b",readings="), readings)
+    at = put_fixed(buffer, put(buffer, at, b"i,score="), score, 2)
+    return put_time(buffer, at, measured, 0)
