@@ -131,7 +131,23 @@ def close_before(s, size, index, patient, vital, code, buffer, out):  # type: ig
 
 @njit
 def read_one(  # type: ignore[no-untyped-def]
-    i, row, at, received, own, x, s, patient, rules, vital, code, zone_starts, zone_offsets, due, buffer, event, out
+    i,
+    row,
+    at,
+    received,
+    own,
+    x,
+    s,
+    patient,
+    rules,
+    vital,
+    code,
+    zone_starts,
+    zone_offsets,
+    due,
+    buffer,
+    event,
+    out,
 ):
     """Advance one series by one reading; returns its fate."""
     received = max(received, patient["received"])
@@ -159,9 +175,7 @@ def read_one(  # type: ignore[no-untyped-def]
         w = s["windows"][rollup.slot(vital, size, index)]
         again = w["state"] == EMITTED and w["start"] == index
         rollup.add(w, size, index, offset, at, x, vital)
-        if again:
-            close_window(s, w, size, patient, vital, code, buffer, out)
-        elif index < s["current"][size]:  # a window that its series had passed before anything was in it
+        if again or index < s["current"][size]:
             close_window(s, w, size, patient, vital, code, buffer, out)
         next_due = min(next_due, rollup.start_of(w, size) + SIZES[size] + vital["lateness"])
         if size == DAY:
@@ -318,7 +332,20 @@ def pass_time(row, now, s, patient, vital, code, buffer, event, out):  # type: i
     if s["deadline"] > 0 and not s["silent"]:
         if s["deadline"] <= now:
             s["silent"] = 1
-            emit(out, event, SILENCE_OPENED, row, 0, 0, s, patient["zone_offset"], s["newest"], now, s["deadline"], 0.0)
+            emit(
+                out,
+                event,
+                SILENCE_OPENED,
+                row,
+                0,
+                0,
+                s,
+                patient["zone_offset"],
+                s["newest"],
+                now,
+                s["deadline"],
+                0.0,
+            )
         else:
             next_due = min(next_due, s["deadline"])
     return next_due
@@ -335,5 +362,3 @@ def tick(begin, rows, now, series, patients, vitals, codes, due, buffer, event, 
         v = s["vital"]
         due[row] = pass_time(row, now, s, patients[s["patient"]], vitals[v], codes[v], buffer, event, out)
     return len(rows)
-
-

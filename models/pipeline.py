@@ -5,6 +5,7 @@ ends a stretch, so that everything happens at its own place in the log, whatever
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ from models import record as R
 from models.catalog import Catalog
 from models.decode import Other, Reading, decode, is_name
 from models.plan import Plan, decode_plan
-from models.rules import RuleSets, allowance, compile_catalog, limits_of
+from models.rules import RuleSets, allowance, compile_catalog, gains_of, limits_of
 from models.state import NEVER, Patient, State
 from models.times import parse_times
 from models.triage import Transition
@@ -103,7 +104,7 @@ class Pipeline:
         items = decode(values, offsets)
         begin = 0
         for i, item in enumerate(items):
-            if type(item) is not Reading:
+            if not isinstance(item, Reading):
                 self._readings(items, values, timestamps, offsets, keys, begin, i)
                 begin = i + 1
                 if not self._seen(offsets[i], item):
@@ -136,8 +137,15 @@ class Pipeline:
 
     # -- readings
 
-    def _readings(  # type: ignore[no-untyped-def]
-        self, items, values, timestamps, offsets, keys, begin: int, end: int
+    def _readings(
+        self,
+        items: list[Any],
+        values: Sequence[bytes],
+        timestamps: Sequence[int],
+        offsets: Sequence[int],
+        keys: Sequence[bytes | None] | None,
+        begin: int,
+        end: int,
     ) -> None:
         """Run a stretch of readings through the kernel."""
         if begin == end:
@@ -161,19 +169,19 @@ class Pipeline:
                     else:
                         found[i], refused[i] = -1, fresh
         rows = np.asarray(found, np.int64)
-        for i in np.flatnonzero(rows < -1):
+        for i in np.flatnonzero(rows < -1).tolist():
             row, factor, shift = self._converted[-rows[i] - 2]
             rows[i], x[i] = row, x[i] * factor + shift
         if not good.all():
-            for i in np.flatnonzero(~good & (rows >= 0)):
-                refused[int(i)] = (
+            for i in np.flatnonzero(~good & (rows >= 0)).tolist():
+                refused[i] = (
                     "bad-time",
                     "measured_at is no RFC 3339 time with an offset; send 2026-03-01T08:00:07+01:00",
                 )
         finite = np.isfinite(x)
         if not finite.all():
-            for i in np.flatnonzero(~finite & (rows >= 0)):
-                refused[int(i)] = ("not-a-number", "value is not finite")
+            for i in np.flatnonzero(~finite & (rows >= 0)).tolist():
+                refused[i] = ("not-a-number", "value is not finite")
         devices = self._devices
         if len(devices) >= KNOWN_DEVICES or not devices.issuperset([m.device for m in stretch]):
             for i, m in enumerate(stretch):
@@ -203,9 +211,17 @@ class Pipeline:
                 reason = R.FATES[fates[i]]
                 self._out.rejects.append(Reject(reason, _FATE_DETAILS[reason], offset, original))
 
-    def _run(  # type: ignore[no-untyped-def]
-        self, stretch: list[Reading], rows, at, stamps, zone, x, fates
+    def _run(
+        self,
+        stretch: list[Reading],
+        rows: np.ndarray,
+        at: np.ndarray,
+        stamps: np.ndarray,
+        zone: np.ndarray,
+        x: np.ndarray,
+        fates: np.ndarray,
     ) -> None:
+        """Call the kernel until it has taken every reading, draining its outputs in between."""
         state, i = self.state, 0
         while i < len(rows):
             self._used[:] = 0
@@ -354,8 +370,8 @@ class Pipeline:
                     self._clear(patient, f"{kind}/{limit.direction}/{code}", limit.rule, received, None)
             self._expect(patient, series, row, plan, code, received)
 
-    def _expect(  # type: ignore[no-untyped-def]
-        self, patient: Patient, series, row: int, plan: Plan, code: str, received: int
+    def _expect(
+        self, patient: Patient, series: np.void, row: int, plan: Plan, code: str, received: int
     ) -> None:
         """Start the wait for a vital anew under a plan."""
         expectation = next((e for e in plan.expectations if e.vital == code), None)
@@ -500,7 +516,7 @@ class Pipeline:
             group = "symptom" if vital.symptom else "limit"
             self._clear(patient, f"{group}/{limit.direction}/{code}", limit.rule, received, event)
         elif kind == R.GAIN_CLEARED:
-            rule = self.reporter_gain_rule(plan, code, int(event["rule"]))
+            rule = self._gain_rule(plan, code, int(event["rule"]))
             self._clear(patient, f"trend/gain/{code}", rule, received, event)
         elif kind == R.ACUTE_CLEARED:
             self._clear(patient, f"baseline/acute-baseline/{code}", "acute-baseline", received, event)
@@ -513,13 +529,11 @@ class Pipeline:
                 del patient.clocks[device]
                 self._clear(patient, f"technical/{device}", "device-clock", received, event)
 
-    def reporter_gain_rule(self, plan: Plan, code: str, index: int) -> str:
+    def _gain_rule(self, plan: Plan, code: str, index: int) -> str:
         """The name of a gain rule by its place in the plan."""
-        return report.gains_of(plan, code)[index].rule
+        return gains_of(plan, code)[index].rule
 
-    def _clear(
-        self, patient: Patient, cause: str, rule: str, received: int, event: np.void | None
-    ) -> None:
+    def _clear(self, patient: Patient, cause: str, rule: str, received: int, event: np.void | None) -> None:
         """Tell triage that a rule holds no more, with the reading that showed it."""
         measured, facts = None, {}
         if event is not None:

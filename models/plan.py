@@ -111,7 +111,9 @@ def parse_plans(text: str, name: str, catalog: Catalog, templates: dict[str, Tem
 
 def _plan(raw: Template, templates: dict[str, Template], file: str, where: str, catalog: Catalog) -> Plan:
     """One plan from its TOML table, laid over its template."""
-    faults = [Fault(file, f"{where}.{k}", "unknown key", nearest(k, list(_KEYS))) for k in raw if k not in _KEYS]
+    faults = [
+        Fault(file, f"{where}.{k}", "unknown key", nearest(k, list(_KEYS))) for k in raw if k not in _KEYS
+    ]
     name = raw.get("template")
     if name is not None and name not in templates:
         faults.append(Fault(file, f"{where}.template", f"no template {name}", nearest(name, list(templates))))
@@ -183,7 +185,9 @@ def check(plan: Plan, catalog: Catalog) -> list[tuple[str, str, str]]:
             seen.add(name)
     for limit in plan.limits:
         if (limit.clear > limit.value) if limit.direction == "above" else (limit.clear < limit.value):
-            out.append(("limits", f"{limit.rule}: clear is on the wrong side of value", "give hysteresis inwards"))
+            out.append(
+                ("limits", f"{limit.rule}: clear is on the wrong side of value", "give hysteresis inwards")
+            )
         if not 1 <= limit.readings <= 100:
             out.append(("limits", f"{limit.rule}: readings = {limit.readings}", "give 1 to 100"))
     for vital in {limit.vital for limit in plan.limits}:

@@ -35,7 +35,7 @@ class Reporter:
             else:
                 bound = texts.number(rule.value, vital.decimals, locale)
                 explanation[locale] = texts.limit(
-                    locale, name, shown, vital.unit, bound, above, rule.readings
+                    locale, name, shown, texts.unit(vital.unit), bound, above, rule.readings
                 )
         kind = "symptom" if vital.symptom else "limit"
         facts = self._facts(vital, event, explanation)
@@ -51,7 +51,7 @@ class Reporter:
                 locale,
                 vital.names[locale],
                 texts.number(value, vital.decimals, locale),
-                vital.unit,
+                texts.unit(vital.unit),
                 texts.number(value - low, vital.decimals, locale),
                 rule.days,
                 texts.number(low, vital.decimals, locale),
@@ -69,12 +69,13 @@ class Reporter:
         value, low, high = (float(event[field]) for field in ("value", "low", "high"))
         explanation = {}
         for locale in texts.LOCALES:
-            shown = [texts.number(v, vital.decimals, locale) for v in (value, low, high)]
+            shown, lowest, highest = (texts.number(v, vital.decimals, locale) for v in (value, low, high))
             name, count = vital.names[locale], int(event["readings"])
+            unit = texts.unit(vital.unit)
             explanation[locale] = (
-                texts.acute(locale, name, shown[0], vital.unit, *shown[1:], count, int(event["rule"]))
+                texts.acute(locale, name, shown, unit, lowest, highest, count, int(event["rule"]))
                 if acute
-                else texts.daily(locale, name, shown[0], vital.unit, *shown[1:], count)
+                else texts.daily(locale, name, shown, unit, lowest, highest, count)
             )
         facts = self._facts(vital, event, explanation)
         facts["expected"] = {
@@ -134,7 +135,14 @@ class Reporter:
         )
 
     def _cause(
-        self, cause: str, kind: str, vital: Vital, rule: str, severity: str, event: np.void, facts: dict[str, Any]
+        self,
+        cause: str,
+        kind: str,
+        vital: Vital,
+        rule: str,
+        severity: str,
+        event: np.void,
+        facts: dict[str, Any],
     ) -> Cause:
         return Cause(
             cause=f"{cause}/{vital.code}",

@@ -131,9 +131,7 @@ class State:
         """One block as bytes, reflecting the input up to and with offset `stamp`."""
         members = self.members[number]
         rows = [row for patient in members for row in patient.rows.values()]
-        saved = [
-            SavedPatient(p.desk, p.plan, p.clocks, [self.codes[v] for v in p.rows]) for p in members
-        ]
+        saved = [SavedPatient(p.desk, p.plan, p.clocks, [self.codes[v] for v in p.rows]) for p in members]
         first = number == 0
         block = Block(
             FORMAT,

@@ -30,6 +30,14 @@ _CHANNELS: Final = {
 }
 
 
+_UNITS: Final = {"mm[Hg]": "mmHg", "Cel": "°C", "{score}": "/10", "{yes}": "", "{steps}": ""}
+
+
+def unit(ucum: str) -> str:
+    """A UCUM unit as people write it."""
+    return _UNITS.get(ucum, ucum)
+
+
 def number(value: float, decimals: int, locale: str) -> str:
     """A number as people of the locale write it, rounded to the vital's decimals."""
     text = f"{round(value, decimals):.{decimals}f}"
@@ -71,7 +79,9 @@ def gain(locale: str, name: str, value: str, unit: str, amount: str, days: int, 
             f"{name} {value} {unit} : +{amount} {unit} par rapport au plus bas ({low} {unit}) des "
             f"{days} jours précédents."
         )
-    return f"{name} {value} {unit}: +{amount} {unit} over the lowest ({low} {unit}) of the {days} days before."
+    return (
+        f"{name} {value} {unit}: +{amount} {unit} over the lowest ({low} {unit}) of the {days} days before."
+    )
 
 
 def acute(locale: str, name: str, value: str, unit: str, low: str, high: str, readings: int, ch: int) -> str:

@@ -153,9 +153,7 @@ def clear(
     return _transition(desk, alert, "resolved", received, measured, None)
 
 
-def acknowledge(
-    desk: Desk, wanted: str, by: str, until: int | None, received: int
-) -> Transition | str:
+def acknowledge(desk: Desk, wanted: str, by: str, until: int | None, received: int) -> Transition | str:
     """A nurse takes an alert: its transition, or the reason why not."""
     alert = next((a for a in desk.alerts if a.alert_id == wanted), None)
     if alert is None:

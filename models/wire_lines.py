@@ -10,7 +10,6 @@ from models.rollup import standard_deviation, start_of
 from models.text import put, put_fixed, put_integer
 
 
-
 @njit
 def put_key(buffer, at, measurement, patient, code):  # type: ignore[no-untyped-def]
     """Measurement and the tags patient and vital; a code is its length and its bytes."""

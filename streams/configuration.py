@@ -14,7 +14,9 @@ def read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([Fault(str(path), "-", f"cannot be read: {error}", "check the path")]) from error
+        raise ConfigurationError(
+            [Fault(str(path), "-", f"cannot be read: {error}", "check the path")]
+        ) from error
 
 
 def load_catalog(path: Path | None = None) -> Catalog:
@@ -50,7 +52,9 @@ def load_default_plan(path: Path | None, catalog: Catalog) -> Plan:
     """The plan of everyone without one: the shipped default, or the "*" plan of a file."""
     if path is None:
         path = INFRA / "plans" / "default.toml"
-        return parse_plans('[[plan]]\npatient = "*"\ntemplate = "default"', str(path), catalog, load_templates(catalog))[0]
+        return parse_plans(
+            '[[plan]]\npatient = "*"\ntemplate = "default"', str(path), catalog, load_templates(catalog)
+        )[0]
     for plan in load_plans(path, catalog):
         if plan.patient == "*":
             return plan

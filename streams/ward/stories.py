@@ -52,7 +52,9 @@ def change(story: str, vital: str, at: Floats, x: Floats, live: float) -> Floats
     return x
 
 
-def kept(story: str, vital: str, at: Floats, live: float, patience: float) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def kept(
+    story: str, vital: str, at: Floats, live: float, patience: float
+) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     """Which readings reach the service; `patience` is the ms that the plan waits for this vital."""
     if story == "never-sent":
         return np.zeros(len(at), np.bool_)

@@ -1,0 +1,1 @@
+"""Foreign recordings become records of the input log here, before the log."""

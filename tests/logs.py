@@ -1,0 +1,109 @@
+"""Random input logs: readings good and bad, plans, actions and ticks, for the laws."""
+
+import json
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from models.times import rfc3339
+
+START = 1_772_409_600_000  # 2026-03-02T00:00:00Z, a Monday
+WEEK = 7 * 86_400_000
+VITALS = {
+    "heart-rate": ("/min", 40, 150),
+    "systolic-bp": ("mm[Hg]", 80, 210),
+    "blood-glucose": ("mg/dL", 40, 300),
+    "body-weight": ("kg", 70, 80),
+    "breathlessness": ("{score}", 0, 10),
+}
+PATIENTS = ("p-one", "p-two", "p-three")
+HOSTILE = (
+    b"",
+    b"nonsense",
+    b"[1,2]",
+    b'{"patient":"p-one"}',
+    b"\xff\xfe",
+    b'{"patient":"p-one","patient":"p-two"}',
+    b"[" * 5000,
+    b'{"kind":"party"}',
+    b'{"patient":"p-one","device":"d","vital":"heart-rate","value":NaN,"unit":"/min","measured_at":"x"}',
+    b'{"patient":"p-one","device":"d","vital":"heart-rate","value":true,"unit":"/min","measured_at":"x"}',
+    b'{"kind":"plan","patient":"p-one"}',
+    b'{"kind":"action","patient":"p-one"}',
+)
+OWN_PLAN = {
+    "programme": "own",
+    "version": "2",
+    "time_zone": "",
+    "limits": [
+        {
+            "rule": "heart-rate-above-100",
+            "vital": "heart-rate",
+            "direction": "above",
+            "value": 100.0,
+            "clear": 95.0,
+            "severity": "medium",
+            "when": "night",
+        }
+    ],
+    "expectations": [
+        {"vital": "body-weight", "every": 86400.0, "grace": 3600.0, "severity": "low"},
+        {"vital": "spo2", "every": 3600.0, "grace": 600.0, "severity": "medium"},
+    ],
+}
+
+
+class Entry(NamedTuple):
+    """A record of a log with its receipt; `patient` is "" for ticks and hostile records."""
+
+    received: int
+    value: bytes
+    patient: str
+
+
+def reading(
+    patient: str, vital: str, value: float, at: int, offset: int = 3600, device: str = "d-1"
+) -> bytes:
+    body = {
+        "patient": patient,
+        "device": device,
+        "vital": vital,
+        "value": value,
+        "unit": VITALS[vital][0],
+        "measured_at": rfc3339(at, offset),
+    }
+    return json.dumps(body).encode()
+
+
+def plan_of(patient: str) -> bytes:
+    return json.dumps({"kind": "plan", "patient": patient, **OWN_PLAN}).encode()
+
+
+TICK = b'{"kind":"tick"}'
+
+
+@st.composite
+def logs(draw: st.DrawFn, hostile: bool = True, size: int = 60) -> list[Entry]:
+    """A log of up to `size` draws, in received order; a draw may be a burst of readings."""
+    now, out = START, []
+    for _ in range(draw(st.integers(1, size))):
+        now += draw(st.sampled_from((0, 1000, 60_000, 400_000, 3_600_000, 30_000_000, 100_000_000)))
+        kind = draw(st.integers(0, 19))
+        patient = draw(st.sampled_from(PATIENTS))
+        if kind == 0:
+            out.append(Entry(now, plan_of(patient), patient))
+        elif kind <= 3:
+            out.append(Entry(now, TICK, ""))
+        elif kind == 4 and hostile:
+            out.append(Entry(now, draw(st.sampled_from(HOSTILE)), ""))
+        else:
+            vital = draw(st.sampled_from(tuple(VITALS)))
+            _, low, high = VITALS[vital]
+            behind = draw(st.sampled_from((0, 0, 0, 0, 1000, 200_000, 4_000_000, 90_000_000, -400_000)))
+            burst = draw(st.sampled_from((1, 1, 1, 2, 40)))
+            for i in range(burst):
+                at = now - behind + i * 60_000
+                value = draw(st.integers(low, high)) if burst < 40 else low + (i * 7919) % (high - low)
+                out.append(Entry(now + i * 60_000, reading(patient, vital, value, at), patient))
+            now += (burst - 1) * 60_000
+    return out

@@ -1,0 +1,142 @@
+"""The five laws, on the whole pipeline."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.catalog import Catalog
+from models.pipeline import Ledger, Outputs, Pipeline
+from models.plan import Plan
+from streams.zones import zone
+from tests.logs import WEEK, Entry, logs
+
+Told = tuple[bytes, list[bytes], list[tuple[str, int, bytes]]]
+Make = Callable[[], Pipeline]
+
+
+@pytest.fixture(scope="session")
+def make(catalog: Catalog, default_plan: Plan) -> Make:
+    return lambda: Pipeline(catalog, default_plan, zone, capacity=4)
+
+
+def feed(pipeline: Pipeline, log: list[Entry], begin: int = 0) -> Outputs:
+    return pipeline.process([e.value for e in log], [e.received for e in log], range(begin, begin + len(log)))
+
+
+def told(*outputs: Outputs) -> Told:
+    return (
+        b"".join(o.results for o in outputs),
+        [a.body for o in outputs for a in o.alerts],
+        [(r.reason, r.offset, r.original) for o in outputs for r in o.rejects],
+    )
+
+
+def balances(ledger: Ledger) -> bool:
+    fates = ledger.accepted + ledger.duplicate + ledger.late + sum(ledger.rejected.values())
+    return ledger.received == fates
+
+
+@given(log=logs(), cuts=st.lists(st.integers(0, 400), max_size=8))
+def test_batches_do_not_matter(make: Make, log: list[Entry], cuts: list[int]) -> None:
+    whole = make()
+    expected = told(feed(whole, log))
+    split, bounds = make(), sorted({0, len(log), *(c % (len(log) + 1) for c in cuts)})
+    parts = [feed(split, log[a:b], a) for a, b in pairwise(bounds)]
+    assert told(*parts) == expected
+    assert split.ledger == whole.ledger
+    assert balances(whole.ledger)
+
+
+@given(log=logs(), cuts=st.lists(st.integers(0, 400), min_size=1, max_size=4))
+def test_restarts_do_not_matter(make: Make, log: list[Entry], cuts: list[int]) -> None:
+    whole = make()
+    expected = told(feed(whole, log))
+    bounds = sorted({0, len(log), *(c % (len(log) + 1) for c in cuts)})
+    pipeline, parts, saved = make(), [], dict[bytes, bytes]()
+    for a, b in pairwise(bounds):
+        parts.append(feed(pipeline, log[a:b], a))
+        saved |= pipeline.snapshot()
+        pipeline = make()
+        pipeline.restore(saved)
+    assert told(*parts) == expected
+    assert pipeline.ledger == whole.ledger
+
+
+@given(log=logs(), cut=st.integers(0, 400), again=st.integers(0, 400))
+def test_records_that_a_saved_block_reflects_are_skipped_when_they_come_again(
+    make: Make, log: list[Entry], cut: int, again: int
+) -> None:
+    whole = make()
+    expected = told(feed(whole, log))
+    cut = cut % (len(log) + 1)
+    again = again % (cut + 1)
+    first = make()
+    before = feed(first, log[:cut])
+    second = make()
+    second.restore(first.snapshot())
+    after = feed(second, log[again:], again)
+    assert told(before, after) == expected
+    assert second.ledger == whole.ledger
+
+
+@given(log=logs(), cut=st.integers(0, 400))
+def test_the_outputs_of_a_prefix_are_the_prefix_of_the_outputs(
+    make: Make, log: list[Entry], cut: int
+) -> None:
+    whole, prefix = told(feed(make(), log)), told(feed(make(), log[: cut % (len(log) + 1)]))
+    for all_of_it, some in zip(whole, prefix, strict=True):
+        assert all_of_it[: len(some)] == some
+
+
+def shifted(value: bytes) -> bytes:
+    """A record with its measured_at three weeks later."""
+
+    def later(match: re.Match[bytes]) -> bytes:
+        return (datetime.fromisoformat(match.group().decode()) + timedelta(weeks=3)).isoformat().encode()
+
+    return re.sub(rb"\d{4}-\d\d-\d\dT[0-9:.]+\+01:00", later, value)
+
+
+def timeless(outputs: Told) -> tuple[list[bytes], list[object]]:
+    """Results without their times, alerts without times and the ids that hash them."""
+    lines = [line.rpartition(b" ")[0] for line in outputs[0].splitlines()]
+    alerts = []
+    for body in outputs[1]:
+        text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?Z?)?", "T", body.decode())
+        alerts.append({k: v for k, v in json.loads(text).items() if k != "alert_id"})
+    return lines, [alerts, [(r, o) for r, o, _ in outputs[2]]]
+
+
+@given(log=logs())
+def test_moving_all_times_by_whole_weeks_changes_only_the_times(make: Make, log: list[Entry]) -> None:
+    later = [Entry(e.received + 3 * WEEK, shifted(e.value), e.patient) for e in log]
+    assert timeless(told(feed(make(), log))) == timeless(told(feed(make(), later)))
+
+
+@given(log=logs(hostile=False), data=st.data())
+def test_patients_do_not_matter_to_each_other(make: Make, log: list[Entry], data: st.DataObject) -> None:
+    mixed: list[Entry] = []
+    stretch: list[Entry] = []
+    for entry in [*log, None]:
+        if entry is not None and entry.patient:
+            stretch.append(entry)
+            continue
+        by_patient = {p: [e for e in stretch if e.patient == p] for p in {e.patient for e in stretch}}
+        for patient in data.draw(st.permutations(sorted(by_patient))):
+            mixed += by_patient[patient]
+        stretch = []
+        if entry is not None:
+            mixed.append(entry)
+    one, other = told(feed(make(), log)), told(feed(make(), mixed))
+    for patient in {e.patient for e in log if e.patient}:
+        tag = b",patient=%s," % patient.encode()
+        assert [x for x in one[0].splitlines() if tag in x] == [x for x in other[0].splitlines() if tag in x]
+        name = b'"patient":"%s"' % patient.encode()
+        assert [a for a in one[1] if name in a] == [a for a in other[1] if name in a]
+    assert sorted((r, v) for r, _, v in one[2]) == sorted((r, v) for r, _, v in other[2])
