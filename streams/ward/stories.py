@@ -1,12 +1,13 @@
 """The six things that go wrong on the ward, each as a change of one patient's readings around `live`.
 
 `live` is the moment at which the demo begins to play at its own pace; a story whose alert should come
-before the viewer's eyes happens in the minutes after it, one that needs days has begun before.
+before the viewer's eyes takes place in the minutes after it, one that needs days has begun before.
 """
 
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streams.ward.signals import Floats
 
@@ -24,7 +25,7 @@ STORIES: Final = (
 )
 
 CLOCK_AHEAD: Final = 26 * HOUR + 15 * MINUTE  # a tracker set to tomorrow
-OXIMETER_LAST: Final = 25 * MINUTE  # how long before its deadline's end, in the live part, the probe fell off
+OXIMETER_DUE: Final = 15 * MINUTE  # into the live part: when the plan's patience with the probe ends
 
 
 def change(story: str, vital: str, at: Floats, x: Floats, live: float) -> Floats:
@@ -33,7 +34,7 @@ def change(story: str, vital: str, at: Floats, x: Floats, live: float) -> Floats
     days = np.clip(since / DAY + 5, 0, 7)  # fluid gathers from five days before
     if story == "decompensation":
         slope = {
-            "body-weight": 0.5,
+            "body-weight": 0.8,
             "heart-rate": 1.8,
             "spo2": -0.35,
             "systolic-bp": 1.5,
@@ -52,14 +53,12 @@ def change(story: str, vital: str, at: Floats, x: Floats, live: float) -> Floats
     return x
 
 
-def kept(
-    story: str, vital: str, at: Floats, live: float, patience: float
-) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Which readings reach the service; `patience` is the ms that the plan waits for this vital."""
+def kept(story: str, vital: str, at: Floats, live: float, patience: float) -> NDArray[np.bool_]:
+    """Which readings reach the service; `patience` is how many ms the plan waits for this vital."""
     if story == "never-sent":
         return np.zeros(len(at), np.bool_)
     if story == "dropped-oximeter" and vital == "spo2":
-        return at < live - patience + OXIMETER_LAST
+        return at < live - patience + OXIMETER_DUE
     return np.ones(len(at), np.bool_)
 
 
