@@ -122,8 +122,8 @@ def acute_ready(s):  # type: ignore[no-untyped-def]
 @njit
 def close_before(s, size, index, patient, vital, code, buffer, out):  # type: ignore[no-untyped-def]
     """Close the windows of one size whose number is less than `index`, in order of time."""
-    slots = vital["slots"][size]
-    for number in range(max(int(s["current"][size]), index - slots), index):
+    newest = int(s["current"][size])
+    for number in range(newest - vital["slots"][size] + 1, min(newest + 1, index)):
         w = s["windows"][rollup.slot(vital, size, number)]
         if w["state"] == OPEN and w["start"] == number:
             close_window(s, w, size, patient, vital, code, buffer, out)

@@ -1,0 +1,112 @@
+"""Real recordings through `vigie replay`; skipped where they are not at hand (see README, "Recordings")."""
+
+import csv
+import gzip
+import json
+import os
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from streams.cli import main
+from tests.evaluation import nab
+
+HERE = Path(__file__).parent
+DATA = Path(os.environ.get("VIGIE_RECORDINGS", HERE.parent.parent / "shared" / "data"))
+
+
+def recording(name: str) -> Path:
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"no recording {name} in {DATA}; set VIGIE_RECORDINGS to the folder that holds it")
+    return path
+
+
+def replay(out: Path, source: Path, name: str, *more: str) -> dict[str, object]:
+    arguments = ["replay", str(source), "--map", str(HERE / "maps" / f"{name}.toml"), "--out", str(out), *more]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    ledger: dict[str, object] = json.loads((out / "ledger.json").read_text())
+    return ledger
+
+
+def test_the_ledger_of_tihm_balances_and_two_replays_are_the_same_bytes(tmp_path: Path) -> None:
+    source = recording("tihm/Physiology.csv.gz")
+    ledger = replay(tmp_path / "one", source, "tihm")
+    assert ledger["received"] == 17_679
+    assert replay(tmp_path / "two", source, "tihm") == ledger
+    for name in ("results.lp", "alerts.jsonl", "rejects.jsonl", "ledger.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_blood_pressure_limits_find_the_days_that_the_clinical_team_verified(tmp_path: Path) -> None:
+    source = recording("tihm/Physiology.csv.gz")
+    replay(tmp_path, source, "tihm", "--plans", str(HERE / "plans" / "tihm.toml"))
+    standing: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for line in (tmp_path / "alerts.jsonl").read_text().splitlines():
+        alert = json.loads(line)
+        if alert["kind"] == "limit" and alert["vital"] in ("systolic-bp", "diastolic-bp"):
+            key = alert["patient"].removeprefix("p-"), alert["vital"]
+            standing[key].append((alert["measured_at"], alert["event"]))
+    alerted, days = set(), set()
+    for row in csv.DictReader(gzip.open(source, "rt")):
+        vital = {"Systolic blood pressure": "systolic-bp", "Diastolic blood pressure": "diastolic-bp"}.get(
+            row["device_type"]
+        )
+        if vital is None:
+            continue
+        day = (row["patient_id"], row["date"][:10])
+        days.add(day)
+        local = datetime.fromisoformat(row["date"])
+        moment = (pd.Timestamp(local).tz_localize("Europe/London").tz_convert("UTC")).strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        )
+        changes = [event for at, event in standing[row["patient_id"], vital] if at <= moment]
+        if changes.count("opened") > changes.count("resolved"):
+            alerted.add(day)
+    verified = {
+        (row["patient_id"], row["date"][:10])
+        for row in csv.DictReader((source.parent / "Labels.csv").open())
+        if row["type"] == "Blood pressure"
+    } & days
+    hits = len(alerted & verified)
+    precision, recall = hits / len(alerted), hits / len(verified)
+    f1 = 2 * precision * recall / (precision + recall)
+    print(f"patient-days {len(days)}, precision {precision:.3f}, recall {recall:.3f}, F1 {f1:.3f}")
+    assert f1 >= 0.88
+
+
+def test_daily_time_in_range_equals_a_plain_pandas_computation(tmp_path: Path) -> None:
+    source = recording("hall_cgm/hall_19_subjects.csv.gz")
+    replay(tmp_path, source, "hall_cgm", "--then", "2d")
+    told = {}
+    for line in (tmp_path / "results.lp").read_text().splitlines():
+        key, fields, nanoseconds = line.split(" ")
+        if ",window=1d" in key:
+            patient = key.split(",")[1].removeprefix("patient=")
+            day = str(pd.Timestamp(int(nanoseconds), tz="UTC").tz_convert("Etc/GMT+5").date())
+            values = dict(field.split("=") for field in fields.split(","))
+            told[patient, day] = [values[name] for name in NAMES]
+    frame = pd.read_csv(source)
+    frame["day"] = frame["time_est"].str[:10]
+    expected = {}
+    for key, x in frame.groupby(["id", "day"])["gl"]:
+        shares = [(x < 54), (x < 70), (x >= 70) & (x <= 180), (x > 180), (x > 250)]
+        expected[key] = [f"{round(100 * share.mean(), 1):.1f}" for share in shares]
+    assert len(expected) > 100
+    assert told == expected
+
+
+NAMES = ["time_below_54", "time_below_70", "time_in_70_180", "time_above_180", "time_above_250"]
+
+
+def test_the_acute_baseline_keeps_its_score_on_the_numenta_benchmark() -> None:
+    files = nab.load(recording("nab"))
+    found = [nab.detections(file, 4.6) for file in files]
+    scores = {profile: nab.score(files, found, profile) for profile in nab.PROFILES}
+    print({profile: round(value, 1) for profile, value in scores.items()})
+    assert scores["standard"] >= 76.2 - 0.5
