@@ -27,7 +27,15 @@ def recording(name: str) -> Path:
 
 
 def replay(out: Path, source: Path, name: str, *more: str) -> dict[str, object]:
-    arguments = ["replay", str(source), "--map", str(HERE / "maps" / f"{name}.toml"), "--out", str(out), *more]
+    arguments = [
+        "replay",
+        str(source),
+        "--map",
+        str(HERE / "maps" / f"{name}.toml"),
+        "--out",
+        str(out),
+        *more,
+    ]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     ledger: dict[str, object] = json.loads((out / "ledger.json").read_text())

@@ -58,9 +58,7 @@ def test_every_window_equals_the_plain_computation(
         times.append(now)
         log.append(reading("p-one", "blood-glucose", value, now - behind))
     pipeline = make()
-    outputs = pipeline.process(
-        [*log, TICK], [*times, now + 10 * 86_400_000], range(len(log) + 1)
-    )
+    outputs = pipeline.process([*log, TICK], [*times, now + 10 * 86_400_000], range(len(log) + 1))
     refused = {reject.offset for reject in outputs.rejects}
     expected: dict[tuple[str, int], list[tuple[int, int, int]]] = defaultdict(list)
     for i, (_, behind, value) in enumerate(steps):

@@ -1,0 +1,74 @@
+"""The watch agent: readings in; results, alerts and rejects out; state saved every few seconds."""
+
+from typing import Any
+
+from models.pipeline import Pipeline
+from models.wire import reject_body
+from streams.checkpoint import Checkpoint, frames
+from streams.configuration import load_catalog, load_default_plan
+from streams.settings import Settings
+from streams.zones import zone
+
+TICK = b'{"kind":"tick"}'
+
+
+def attach(app: Any, settings: Settings) -> None:
+    """Give the app its watch agent, its checkpoints and, when the worker makes them, its ticks."""
+    catalog = load_catalog(settings.catalogue)
+    default = load_default_plan(settings.default_plan, catalog)
+    readings = settings.topic("readings")
+    source = app.topic(readings, value_serializer="raw", key_serializer="raw", partitions=settings.partitions)
+    state = app.topic(
+        settings.topic("state"),
+        value_serializer="raw",
+        key_serializer="raw",
+        partitions=settings.partitions,
+        compacting=True,
+    )
+    app.batch_topics.add(readings)
+    table = app.Table(
+        "state", key_type=bytes, value_type=bytes, partitions=settings.partitions, changelog_topic=state
+    )
+    checkpoint = Checkpoint(app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone))
+    app.before_revoke = checkpoint.save
+    app.final_checkpoint = checkpoint.save
+
+    @table.on_recover
+    async def recovered() -> None:
+        try:
+            mine = {tp.partition for tp in app.consumer.assignment() if tp.topic == readings}
+            await checkpoint.recover(mine)
+        except Exception as error:  # Faust swallows what this raises: an unknown format must stop us
+            await app.crash(error)
+            raise
+
+    @app.agent(source, name="watch")
+    async def watch(stream: Any) -> None:
+        async for event in stream.noack().events():
+            batch = event.value
+            outputs = checkpoint.apply(batch)
+            partition = batch.tp.partition
+            for alert in outputs.alerts:
+                key = alert.patient.encode()
+                await checkpoint.send(settings.topic("alerts"), key, alert.body, None)
+            for frame in frames(outputs.results):
+                await checkpoint.send(settings.topic("results"), None, frame, partition)
+            for reject in outputs.rejects:
+                position = {"topic": readings, "partition": partition, "offset": reject.offset}
+                await checkpoint.send(
+                    settings.topic("rejects"), None, reject_body(reject, position), partition
+                )
+            checkpoint.took(event)
+            if checkpoint.crowded():
+                await checkpoint.save()
+
+    @app.timer(interval=settings.checkpoint_seconds)
+    async def save() -> None:
+        await checkpoint.save()
+
+    if settings.ticks == "worker":
+
+        @app.timer(interval=settings.tick_seconds)
+        async def tick() -> None:
+            for partition in list(checkpoint.cores):
+                await app.producer.send(readings, None, TICK, partition, None, None)

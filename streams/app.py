@@ -1,0 +1,80 @@
+"""The Faust app: settings in, agents by role. Why each setting is as it is: docs in DESIGN.md."""
+
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import faust
+import mode
+from faust.transport.drivers import TRANSPORTS
+
+from streams.agents import store, watch
+from streams.settings import Settings
+
+ROLES = {"watch": watch.attach, "store": store.attach}
+
+TRANSPORTS.aliases["log"] = "streams.transports.log.transport:Transport"
+TRANSPORTS.aliases["batch"] = "streams.transports.kafka:Transport"
+
+
+async def _nothing() -> None:
+    """Without the watch role there is no state to save."""
+
+
+class App(faust.App):
+    """Faust with batches, and a last checkpoint before it stops."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.batch_topics: set[str] = set()
+        self.before_revoke = _nothing
+        self.final_checkpoint = _nothing
+        super().__init__(*args, **kwargs)
+
+    async def on_stop(self) -> None:
+        """Save and commit, then let go."""
+        if not self.should_stop or not self.crashed:
+            await self.final_checkpoint()
+            await self.consumer.commit()
+        await super().on_stop()
+
+
+def create_app(settings: Settings, roles: set[str]) -> App:
+    """A worker for some roles. Raises ConfigurationError when files or settings are wrong."""
+    folder = settings.log_folder()
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    embedded = {"TableManager": "streams.transports.log.transport:TableManager"} if folder is not None else {}
+    name = settings.prefix if roles == set(ROLES) else f"{settings.prefix}-{'-'.join(sorted(roles))}"
+    broker = settings.broker if folder is None else f"log://{folder.absolute()}{_query(settings.broker)}"
+    app = App(
+        name,
+        broker=broker,
+        store="memory://",
+        processing_guarantee="at_least_once",
+        agent_supervisor=mode.CrashingSupervisor,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=16,  # counts batches, not readings
+        broker_max_poll_records=2000,
+        broker_commit_interval=1.0,
+        broker_session_timeout=15,
+        broker_heartbeat_interval=3,
+        producer_linger=0.005,
+        producer_max_batch_size=1 << 20,
+        producer_max_request_size=4 << 20,
+        producer_acks=-1,
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        topic_allow_declare=folder is not None,
+        table_standby_replicas=0,
+        web_enabled=False,
+        datadir=str(folder / "faust" if folder is not None else Path(gettempdir()) / f"vigie-{name}"),
+        **embedded,
+    )
+    for role in sorted(roles):
+        ROLES[role](app, settings)
+    return app
+
+
+def _query(broker: str) -> str:
+    _, question, options = broker.partition("?")
+    return question + options

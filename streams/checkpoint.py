@@ -1,0 +1,113 @@
+"""State that survives a kill: pipelines per partition, their blocks in the state topic.
+
+Order is everything. The sends of a batch (alerts, results, rejects) are awaited before the blocks that
+reflect the batch are sent; the blocks are awaited before the batch is acknowledged. A kill at any point
+repeats some records, and the stamp of each block tells which of them it reflects already.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from streams.transports.batch import Batch
+
+FRAME_BYTES = 256_000
+OUTSTANDING_BATCHES = 64
+
+
+class Core(Protocol):
+    """What a checkpoint needs of a partition's pipeline."""
+
+    def process(self, values: Any, timestamps: Any, offsets: Any, keys: Any) -> Any:
+        """Take a batch and return its Outputs."""
+
+    def snapshot(self) -> dict[bytes, bytes]:
+        """Changed blocks by number."""
+
+    def restore(self, blocks: Mapping[bytes, bytes]) -> None:
+        """Take up saved blocks."""
+
+
+def frames(lines: bytes) -> list[bytes]:
+    """Cut line protocol into frames of at most FRAME_BYTES, at line ends."""
+    out, begin = [], 0
+    while len(lines) - begin > FRAME_BYTES:
+        end = lines.rindex(b"\n", begin, begin + FRAME_BYTES) + 1
+        out.append(lines[begin:end])
+        begin = end
+    if begin < len(lines):
+        out.append(lines[begin:])
+    return out
+
+
+class Checkpoint:
+    """The pipelines of the partitions that this worker owns."""
+
+    def __init__(self, app: Any, table: Any, state_topic: str, make: Callable[[], Core]) -> None:
+        self.app, self.table, self.state_topic, self.make = app, table, state_topic, make
+        self.cores: dict[int, Core] = {}
+        self._events: list[Any] = []
+        self._sends: list[Any] = []
+        self._lock = asyncio.Lock()
+        self.saved = 0
+
+    async def send(self, topic: str, key: bytes | None, value: bytes, partition: int | None) -> None:
+        """Queue an output; the next checkpoint awaits it."""
+        future = await self.app.producer.send(topic, key, value, partition, None, None)
+        self._sends.append(future)
+
+    def took(self, event: Any) -> None:
+        """A batch has been applied, its outputs queued: acknowledge it at the next checkpoint."""
+        self._events.append(event)
+
+    def crowded(self) -> bool:
+        """Whether so much waits that a checkpoint should come early."""
+        return len(self._events) >= OUTSTANDING_BATCHES
+
+    async def save(self) -> None:
+        """Outputs durable → blocks durable → events acknowledged."""
+        async with self._lock:
+            # Taken together, without an await between: the blocks reflect exactly these events.
+            sends, self._sends = self._sends, []
+            events, self._events = self._events, []
+            blocks = [
+                (partition, b"%d/%s" % (partition, number), block)
+                for partition, core in self.cores.items()
+                for number, block in core.snapshot().items()
+            ]
+            if sends:
+                await asyncio.gather(*sends)
+            saving = [
+                await self.app.producer.send(self.state_topic, key, block, partition, None, None)
+                for partition, key, block in blocks
+            ]
+            if saving:
+                await asyncio.gather(*saving)
+            for event in events:
+                event.ack()
+            self.saved += len(events)
+
+    async def recover(self, partitions: set[int]) -> None:
+        """Build the pipelines of newly assigned partitions from the table; drop those that went."""
+        for partition in list(self.cores):
+            if partition not in partitions:
+                del self.cores[partition]
+        fresh = {p: dict[bytes, bytes]() for p in partitions - set(self.cores)}
+        for key, block in self.table.data.items():
+            partition, number = key.split(b"/")
+            if int(partition) in fresh:
+                fresh[int(partition)][number] = block
+        for partition, saved in fresh.items():
+            core = self.make()
+            core.restore(saved)
+            self.cores[partition] = core
+
+    def apply(self, batch: Batch) -> Any:
+        """Run a batch through its partition's pipeline."""
+        records = batch.records
+        return self.cores[batch.tp.partition].process(
+            [record.value or b"" for record in records],
+            [record.timestamp for record in records],
+            [record.offset for record in records],
+            [record.key for record in records],
+        )

@@ -1,0 +1,20 @@
+"""`vigie worker`: the agents of this deployment, until a signal ends them."""
+
+import click
+import mode
+
+from streams.app import ROLES, create_app
+from streams.settings import load_settings
+
+
+@click.command(name="worker")
+@click.option("--roles", default=",".join(ROLES), help=f"Agents to run, of {', '.join(ROLES)}.")
+def command(roles: str) -> None:
+    """Run the agents. Exits with 1 when a fault stops them; start it again then."""
+    chosen = set(roles.split(","))
+    if not chosen <= set(ROLES):
+        raise click.UsageError(f"--roles: choose of {', '.join(ROLES)}")
+    settings = load_settings()
+    app = create_app(settings, chosen)
+    worker = mode.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, daemon=True)
+    worker.execute_from_commandline()

@@ -1,0 +1,1 @@
+"""Faust transports of ours: `log://` (one SQLite file) and `batch://` (Kafka), both in batches."""

@@ -1,0 +1,59 @@
+"""`batch://host:port`: the aiokafka driver with one event per partition and poll."""
+
+from typing import Any
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from streams.transports.batch import Batch, Tracking
+
+FETCH_WAIT_MILLISECONDS = 100  # a broker answers at the first byte; this bounds an idle fetch
+
+
+class Thread(driver.AIOKafkaConsumerThread):
+    """The consumer's thread, with a fetch wait of our own (the driver fixes it to 1.5 s)."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MILLISECONDS
+        return consumer
+
+
+class Consumer(Tracking, driver.Consumer):
+    """Coalesces what a poll brings of a batched topic."""
+
+    def _new_consumer_thread(self) -> Any:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
+        records = await super()._getmany(active_partitions, timeout)
+        return {
+            tp: [Batch(TP(tp.topic, tp.partition), found)] if found and self.batched(tp.topic) else found
+            for tp, found in records.items()
+        }
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        if not isinstance(record, Batch):
+            return super()._to_message(tp, record)
+        last = record.records[-1]
+        return ConsumerMessage(
+            last.topic,
+            last.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            (),
+            None,
+            record,
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+
+class Transport(driver.Transport):
+    """The entry point `batch`."""
+
+    Consumer = Consumer

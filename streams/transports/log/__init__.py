@@ -1,0 +1,1 @@
+"""Topics, partitions and offsets in one SQLite file, and Faust on top of it."""

@@ -1,0 +1,61 @@
+"""Real workers as processes on a real embedded log, for the tests that kill them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from streams.transports.log.store import Log
+
+VIGIE = [sys.executable, "-c", "from streams.cli import main; main()"]
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("VIGIE_")}
+    return {**kept, "VIGIE_BROKER": f"log://{folder}", "VIGIE_TICKS": "log", **more}
+
+
+def start(folder: Path, **more: str) -> subprocess.Popen[bytes]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "worker.txt").open("ab") as out:
+        return subprocess.Popen(
+            [*VIGIE, "worker"], env=environment(folder, **more), stdout=out, stderr=subprocess.STDOUT
+        )
+
+
+def stop(worker: subprocess.Popen[bytes]) -> int:
+    worker.send_signal(signal.SIGTERM)
+    return worker.wait(20)
+
+
+def wait_until_drained(folder: Path, seconds: float = 120) -> None:
+    """Until every record of every consumed topic is committed."""
+    log, until = Log(folder), time.monotonic() + seconds
+    while time.monotonic() < until:
+        committed, ends = log.committed("vigie"), log.refresh()
+        topics = ("vigie.readings", "vigie.results", "vigie.alerts")
+        wanted = {place: end for place, end in ends.items() if place[0] in topics and end > 0}
+        if wanted and all(committed.get(place) == end for place, end in wanted.items()):
+            log.close()
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"not drained: {(folder / 'worker.txt').read_text()[-2000:]}")
+
+
+def values(folder: Path, topic: str) -> list[bytes]:
+    """All values of a topic."""
+    log = Log(folder)
+    out = []
+    for place in sorted(log.refresh()):
+        if place[0] == topic:
+            out += [record.value or b"" for record in log.read(place, 0, 1 << 40)]
+    log.close()
+    return out
+
+
+def told(folder: Path) -> tuple[set[bytes], set[bytes]]:
+    """(result lines, alert bodies) as sets, as a reader downstream keeps them by key."""
+    lines = {line for frame in values(folder, "vigie.results") for line in frame.splitlines()}
+    return lines, set(values(folder, "vigie.alerts"))
