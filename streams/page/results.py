@@ -1,0 +1,152 @@
+"""Questions to the SQLite sink, read only: every answer is plain data for JSON.
+
+Times are ms since 1970. The database may not exist yet, or be empty: answers are empty then.
+"""
+
+import json
+import sqlite3
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Final
+
+NS: Final = 1_000_000
+SIZES: Final = {"1m": 60_000, "15m": 900_000, "1h": 3_600_000, "1d": 86_400_000}
+RANKS: Final = {"high": 0, "medium": 1, "low": 2}
+SERIES_SECONDS: Final = 5.0  # how long the list of series is remembered: new ones are rare
+POINTS: Final = 420  # most points of a line in a chart; more cannot be seen
+PAST: Final = 40  # alerts of the past told with a patient
+
+Key = tuple[str, str, str, str]  # measurement, patient, vital, window
+_COLUMNS: Final = "measurement, patient, vital, window"
+
+
+class Results:
+    """One connection to the sink's file. Not for several threads at once: its user holds a lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._series: list[Key] = []
+        self._series_read = -SERIES_SECONDS
+
+    def connection(self) -> sqlite3.Connection | None:
+        """The open database, or None while there is none with the sink's tables."""
+        if self._connection is None and self.path.exists():
+            fresh = sqlite3.connect(
+                f"{self.path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False
+            )
+            try:
+                fresh.execute("select 1 from points, transitions, alerts limit 0")
+            except sqlite3.OperationalError:
+                fresh.close()
+                return None
+            self._connection = fresh
+        return self._connection
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of a query; none while there is no database or its writer holds it."""
+        connection = self.connection()
+        if connection is None:
+            return []
+        return connection.execute(query, values).fetchall()
+
+    def version(self) -> int:
+        """A number that changes whenever another process has written."""
+        rows = self.rows("pragma data_version")
+        return int(rows[0][0]) if rows else 0
+
+    def series(self) -> list[Key]:
+        """Every series there is, sorted: by hops through the primary key, never through all rows."""
+        now = time.monotonic()
+        if now - self._series_read < SERIES_SECONDS:
+            return self._series
+        found: list[Key] = []
+        at: Key = ("", "", "", "")
+        while rows := self.rows(
+            f"select {_COLUMNS} from points where ({_COLUMNS}) > (?, ?, ?, ?) order by {_COLUMNS} limit 1",
+            *at,
+        ):
+            at = (rows[0][0], rows[0][1], rows[0][2], rows[0][3])
+            found.append(at)
+        self._series, self._series_read = found, now if found else -SERIES_SECONDS
+        return found
+
+    def tail(self, key: Key, count: int = 1) -> list[tuple[int, dict[str, Any]]]:
+        """The newest points of a series, oldest first: (ms, fields)."""
+        rows = self.rows(
+            "select time_ns, fields from points where measurement = ? and patient = ? and vital = ? "
+            "and window = ? order by time_ns desc limit ?",
+            *key,
+            count,
+        )
+        return [(at // NS, fields_of(fields)) for at, fields in reversed(rows)]
+
+    def span(self, key: Key, begin: int, until: int) -> list[tuple[int, dict[str, Any]]]:
+        """The points of a series from `begin` to `until` in ms, thinned evenly to POINTS."""
+        rows = self.rows(
+            "select time_ns, fields from points where measurement = ? and patient = ? and vital = ? "
+            "and window = ? and time_ns between ? and ? order by time_ns",
+            *key,
+            begin * NS,
+            until * NS,
+        )
+        step = -(-len(rows) // POINTS) or 1
+        return [(at // NS, fields_of(fields)) for at, fields in rows[(len(rows) - 1) % step :: step]]
+
+    def alerts(self, patient: str | None = None) -> list[dict[str, Any]]:
+        """Alerts still standing, of a patient or of all; with a patient, its latest past ones too."""
+        if patient is None:
+            rows = self.rows("select body from alerts where status in ('open', 'acknowledged')")
+        else:
+            rows = self.rows(
+                "select body from alerts where patient = ? order by opened_at desc limit ?", patient, PAST
+            )
+        return sorted((json.loads(body) for (body,) in rows), key=urgency)
+
+    def transitions(self, alert_id: str) -> list[dict[str, Any]]:
+        """The life of one alert, oldest first."""
+        rows = self.rows("select body from transitions where alert_id = ? order by sequence", alert_id)
+        return [json.loads(body) for (body,) in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many rows the sink holds."""
+        if self.connection() is None:
+            return {"results": 0, "transitions": 0}
+        return {
+            "results": self.rows("select count(*) from points")[0][0],
+            "transitions": self.rows("select count(*) from transitions")[0][0],
+        }
+
+    def data_until(self) -> int:
+        """The newest time that the results tell of, in ms; 0 when there is none."""
+        newest = 0
+        for key in self.series():
+            if key[0] == "reading" or key[3] in ("1m", "15m"):
+                newest = max([newest, *(at for at, _ in self.tail(key))])
+        return newest
+
+    def by_patient(self) -> dict[str, list[Key]]:
+        """The series of each patient."""
+        grouped: dict[str, list[Key]] = defaultdict(list)
+        for key in self.series():
+            grouped[key[1]].append(key)
+        return grouped
+
+
+def fields_of(text: str) -> dict[str, float]:
+    """The fields of a line of line protocol ("count=5i,mean=71.2"), as numbers."""
+    pairs = (pair.split("=", 1) for pair in text.split(","))
+    return {name: float(number.rstrip("i")) for name, number in pairs}
+
+
+def urgency(alert: dict[str, Any]) -> tuple[int, int, str]:
+    """Sorting key: what waits for somebody first, then the graver, then the one that waits longest."""
+    standing = {"open": 0, "acknowledged": 1}.get(alert.get("status", ""), 2)
+    return standing, RANKS.get(alert.get("severity", ""), 3), alert.get("opened_at", "")

@@ -1,0 +1,200 @@
+// The page: reads JSON of its own server, writes text nodes only.
+import { drawChart, drawSpark } from "./chart.js";
+import { age, clock, dayAndClock, locale, number, setLocale, t, unit } from "./texts.js";
+
+const main = document.getElementById("main");
+const MARKS = { high: "▲", medium: "◆", low: "●" };
+let fixed = null, shown = null, health = null, version = null, busy = false, range = "1d", away = false;
+
+/** An element: class names after dots, attributes, children (text or nodes; null is skipped). */
+function el(spec, attributes = {}, ...children) {
+  const [name, ...classes] = spec.split(".");
+  const made = document.createElement(name || "div");
+  if (classes.length) made.className = classes.join(" ");
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children.filter((c) => c !== null && c !== undefined));
+  return made;
+}
+
+const vitalOf = (code) => fixed.vitals[code] ?? { names: {}, unit: "", decimals: 1 };
+const nameOf = (code) => vitalOf(code).names[locale] ?? code;
+const words = (alert) => alert.explanation?.[locale] ?? alert.explanation?.en ?? alert.rule;
+const spoken = (text) => text.replaceAll("mm[Hg]", "mmHg").replaceAll(" Cel", " °C");
+const measure = (code, value) => {
+  const vital = vitalOf(code);
+  if (vital.symptom && code.startsWith("symptom-")) return t(value > 0 ? "yes" : "no");
+  return `${number(value, vital.decimals)} ${unit(vital.unit)}`.trim();
+};
+
+function badge(severity) {
+  return el(`span.badge.${severity}`, {}, el("span", { "aria-hidden": "true" }, MARKS[severity] ?? "●"), ` ${t(severity)}`);
+}
+
+function since(alert) {
+  const length = health.now - Date.parse(alert.opened_at);
+  return length < 60e3 ? t("now") : t("since", { age: age(length) });
+}
+
+function standing(alert, first) {
+  const notes = [];
+  if (alert.status === "acknowledged") {
+    notes.push(t("acknowledged", { by: alert.acknowledged_by ?? "?" }));
+    if (alert.acknowledged_until) notes.push(t("acknowledged_until", { until: dayAndClock(Date.parse(alert.acknowledged_until)) }));
+  }
+  if (alert.retrospective) notes.push(t("retrospective"));
+  return el(`li.alert${first ? ".first" : ""}`, {},
+    el(".alert-head", {}, badge(alert.severity), el("span.kind", {}, t(alert.kind)), el("span.age", {}, since(alert))),
+    el("p.words", {}, spoken(words(alert))),
+    notes.length ? el("p.note", {}, notes.join(" ")) : null);
+}
+
+function card(patient) {
+  const worst = patient.alerts[0];
+  const done = worst.status === "acknowledged" ? ".done" : "";
+  return el(`a.card.${worst.severity}${done}`, { href: `#/${patient.patient}`, id: `c-${patient.patient}` },
+    el(".who", {}, el("h3", {}, patient.patient), el("span.programme", {}, patient.programme ? t(patient.programme) : ""),
+      patient.spark && patient.spark.points.length > 1 ? el(".spark-box", {}, drawSpark(patient.spark), el("span", {}, nameOf(patient.spark.vital))) : null),
+    el("ul.alerts", {}, ...patient.alerts.map((a, i) => standing(a, i === 0))));
+}
+
+function quiet(patient) {
+  return el("a.calm", { href: `#/${patient.patient}`, id: `c-${patient.patient}` },
+    el(".who", {}, el("h3", {}, patient.patient), el("span.programme", {}, patient.programme ? t(patient.programme) : "")),
+    el("dl", {}, ...patient.vitals.filter((v) => !v.vital.startsWith("symptom-")).map((v) => el("div", {}, el("dt", {}, nameOf(v.vital)), el("dd", {}, measure(v.vital, v.value))))));
+}
+
+function drawWard(data) {
+  const calling = data.patients.filter((p) => p.alerts.length), calm = data.patients.filter((p) => !p.alerts.length);
+  const counts = Object.entries(data.open).filter(([, n]) => n).map(([severity, n]) =>
+    el(`span.count.${severity}`, {}, el("span", { "aria-hidden": "true" }, MARKS[severity]), ` ${n} ${t(severity).toLowerCase()}`));
+  if (!data.patients.length) return [el("p.empty", {}, t("waiting"))];
+  return [
+    el(".title", {}, el("h1", {}, t("attention")), el(".counts", {}, ...counts)),
+    calling.length ? el(".cards", {}, ...calling.map(card)) : el("p.empty", {}, t("calm")),
+    calm.length ? el("h2", {}, `${t("quiet")} · ${t("patients", { n: calm.length })}`) : null,
+    el(".calms", {}, ...calm.map(quiet)),
+  ];
+}
+
+function windowTable(chart) {
+  const rows = Object.entries(chart.windows);
+  if (!rows.length) return null;
+  const d = vitalOf(chart.vital).decimals;
+  return el("table", {},
+    el("thead", {}, el("tr", {}, ...["window", "mean", "spread", "count"].map((k) => el("th", { scope: "col" }, t(k))))),
+    el("tbody", {}, ...rows.map(([w, f]) => el("tr", {},
+      el("th", { scope: "row" }, `${t(w === "1d" ? "1d_window" : w)} · ${w === "1d" ? new Date(f.at).toLocaleDateString(locale, { day: "numeric", month: "short" }) : clock(f.at)}`),
+      el("td", {}, number(f.mean, d)), el("td", {}, `${number(f.min, d)}–${number(f.max, d)}`), el("td", {}, number(f.count))))));
+}
+
+function timeInRange(chart) {
+  const f = chart.windows["1d"];
+  if (!f || f.time_in_70_180 === undefined) return null;
+  const parts = [["below", f.time_below_70], ["in_range", f.time_in_70_180], ["above", f.time_above_180]];
+  return el("p.tir", {}, parts.map(([key, p]) => t(key, { p: number(p, 0) })).join(" · "));
+}
+
+function chartBox(chart, width) {
+  const vital = vitalOf(chart.vital), values = chart.points.filter((p) => p[1] !== null);
+  const last = values[values.length - 1];
+  const learnt = chart.band.length
+    ? el("p.legend", {}, el("span.swatch", { "aria-hidden": "true" }), ` ${t("band")}${chart.readings ? `, ${t("from_readings", { n: number(chart.readings) })}` : ""}`)
+    : null;
+  return el("section.chart", {},
+    el(".chart-head", {}, el("h3", {}, nameOf(chart.vital)),
+      last ? el("span.value", {}, measure(chart.vital, last[1]), el("small", {}, ` ${dayAndClock(last[0])}`)) : null),
+    drawChart(chart, vital, nameOf(chart.vital), width), learnt, timeInRange(chart), windowTable(chart));
+}
+
+function alertBox(alert) {
+  const code = alert.vital;
+  const life = (alert.life ?? []).map((e) => `${t(e.event === "acknowledged" ? "acknowledged_event" : e.event)} ${dayAndClock(Date.parse(e.received_at))}`).join(" · ");
+  const points = (alert.last_points ?? []).slice(-6).map((p) => `${number(p.value, vitalOf(code).decimals)} (${clock(Date.parse(p.measured_at))})`).join(" · ");
+  const box = standing(alert, true);
+  box.append(
+    points ? el("p.note", {}, `${t("last_points")}: ${points}`) : "",
+    el("p.note", {}, life), el("p.note", {}, t("rule", { rule: alert.rule, version: alert.rule_version ?? "?" })));
+  return box;
+}
+
+function drawPatient(data) {
+  const open = data.alerts.filter((a) => ["open", "acknowledged"].includes(a.status));
+  const past = data.alerts.filter((a) => !open.includes(a));
+  const room = Math.min(main.clientWidth, 1200) - 2;
+  const width = Math.floor(room >= 760 ? (room - 16) / 2 - 34 : room - 34);
+  const buttons = ["1d", "7d", "21d"].map((name) => {
+    const button = el("button", { type: "button", "aria-pressed": String(name === range), id: `r-${name}` }, t(name));
+    button.addEventListener("click", () => { range = name; load(); });
+    return button;
+  });
+  return [
+    el("p", {}, el("a.back", { href: "#/" }, `← ${t("back")}`)),
+    el(".title", {}, el("h1", {}, data.patient), el("span.programme", {}, data.programme ? t(data.programme) : "")),
+    el("h2", {}, t("open_alerts")),
+    open.length ? el("ul.alerts.boxes", {}, ...open.map(alertBox)) : el("p.empty", {}, t("none")),
+    el(".title", {}, el("h2", {}, t("vitals")), el(".ranges", { role: "group", "aria-label": t("range") }, ...buttons)),
+    el(".charts", {}, ...data.charts.map((c) => chartBox(c, width))),
+    el("h2", {}, t("past_alerts")),
+    past.length ? el("ul.alerts.boxes.past", {}, ...past.map(alertBox)) : el("p.empty", {}, t("none")),
+  ];
+}
+
+function draw() {
+  if (!shown) return;
+  const focused = document.activeElement?.id;
+  main.replaceChildren(...(shown.charts ? drawPatient(shown) : drawWard(shown)).filter((n) => n !== null));
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  drawHeader();
+}
+
+function drawHeader() {
+  const line = document.getElementById("health");
+  const stale = away || (health && health.age !== null && health.age > 900);
+  line.className = stale ? "bad" : "";
+  if (away) line.textContent = `⚠ ${t("away")}`;
+  else if (stale) line.textContent = `⚠ ${t("stalled", { age: age(health.age * 1000) })}`;
+  else if (health && health.age !== null) line.textContent = t("health", { now: dayAndClock(health.now), age: age(health.age * 1000), results: number(health.results) });
+  else line.textContent = t("waiting");
+  document.getElementById("notice").textContent = (fixed?.simulated ? `${t("simulated")} ` : "") + t("notice");
+  document.getElementById("skip").textContent = t("skip");
+  document.getElementById("languages").replaceChildren(...["en", "fr"].map((name) => {
+    const button = el("button", { type: "button", lang: name, "aria-pressed": String(name === locale), id: `l-${name}` }, name.toUpperCase());
+    button.addEventListener("click", () => { setLocale(name); remember(name); draw(); drawHeader(); });
+    return button;
+  }));
+}
+
+function remember(name) { try { localStorage.setItem("vigie-locale", name); } catch { /* private window */ } }
+function remembered() { try { return localStorage.getItem("vigie-locale"); } catch { return null; } }
+
+async function load() {
+  if (busy) return;
+  busy = true;
+  try {
+    const patient = location.hash.slice(2);
+    const answer = await fetch(patient ? `/api/patient/${encodeURIComponent(patient)}?range=${range}` : "/api/ward");
+    if (!answer.ok) throw new Error(`${answer.status}`);
+    const data = await answer.json();
+    if (patient === location.hash.slice(2)) {
+      shown = data; health = data.health; version = health.version; away = false;
+      draw();
+    }
+  } catch { away = true; drawHeader(); } finally { busy = false; }
+}
+
+async function start() {
+  fixed = await (await fetch("/api/fixed")).json();
+  setLocale(remembered() ?? fixed.locale);
+  drawHeader();
+  await load();
+  const events = new EventSource("/api/events");
+  events.addEventListener("health", (event) => {
+    health = JSON.parse(event.data); away = false;
+    if (health.version !== version) load(); else drawHeader();
+  });
+  events.addEventListener("error", () => { away = true; drawHeader(); });
+  addEventListener("hashchange", () => { scrollTo(0, 0); load(); });
+  addEventListener("resize", draw);
+}
+
+start();

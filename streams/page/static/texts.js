@@ -1,0 +1,110 @@
+// Every word of the page, in English and French. Explanations of alerts come with the alerts.
+const TEXTS = {
+  en: {
+    notice: "Not a medical device, no emergency service. In an emergency, call 112.",
+    simulated: "Simulated patients.",
+    attention: "Who needs attention first",
+    quiet: "Nothing to report",
+    calm: "No alert is open.",
+    waiting: "Waiting for the first results…",
+    high: "High", medium: "Medium", low: "Low",
+    limit: "Limit", baseline: "Unlike this patient's normal", trend: "Trend", score: "Score",
+    symptom: "Symptom", silence: "No measurement", technical: "Device",
+    acknowledged: "Acknowledged by {by}", acknowledged_until: "until {until}",
+    retrospective: "Found afterwards, in readings that came late",
+    since: "for {age}", now: "just now",
+    health: "Data until {now} · last result stored {age} ago · {results} results",
+    stalled: "No new result for {age}", away: "The page's server does not answer",
+    skip: "Skip to content", back: "All patients", range: "Period",
+    "1d": "24 h", "7d": "7 days", "21d": "21 days",
+    open_alerts: "Open alerts", past_alerts: "Earlier alerts", none: "None.",
+    vitals: "Measurements", band: "expected for this patient", from_readings: "from {n} readings",
+    learning: "still learning this patient's normal", limit_line: "limit", no_data: "No measurement in this period",
+    window: "Window", mean: "Mean", spread: "Lowest–highest", count: "Readings",
+    "15m": "15 min", "1h": "1 h", "1d_window": "Day", in_range: "In range 70–180: {p} %", below: "below 70: {p} %",
+    above: "above 180: {p} %",
+    opened: "Opened", updated: "Changed", resolved: "Resolved", closed: "Closed", acknowledged_event: "Acknowledged",
+    rule: "Rule {rule}, version {version}", last_points: "Last readings",
+    patients: "{n} patients", more: "more",
+    "heart-failure": "Heart failure", diabetes: "Diabetes", copd: "COPD", "copd-asthma": "COPD and asthma",
+    hypertension: "Hypertension", "post-operative": "After surgery", default: "General",
+    yes: "yes", no: "no",
+  },
+  fr: {
+    notice: "Ni dispositif médical, ni service d'urgence. En cas d'urgence, appelez le 15 ou le 112.",
+    simulated: "Patients simulés.",
+    attention: "À voir en premier",
+    quiet: "Rien à signaler",
+    calm: "Aucune alerte ouverte.",
+    waiting: "En attente des premiers résultats…",
+    high: "Élevée", medium: "Moyenne", low: "Faible",
+    limit: "Limite", baseline: "Inhabituel chez ce patient", trend: "Tendance", score: "Score",
+    symptom: "Symptôme", silence: "Pas de mesure", technical: "Appareil",
+    acknowledged: "Prise en compte par {by}", acknowledged_until: "jusqu'à {until}",
+    retrospective: "Constatée après coup, dans des mesures arrivées en retard",
+    since: "depuis {age}", now: "à l'instant",
+    health: "Données jusqu'à {now} · dernier résultat il y a {age} · {results} résultats",
+    stalled: "Aucun nouveau résultat depuis {age}", away: "Le serveur de la page ne répond pas",
+    skip: "Aller au contenu", back: "Tous les patients", range: "Période",
+    "1d": "24 h", "7d": "7 jours", "21d": "21 jours",
+    open_alerts: "Alertes ouvertes", past_alerts: "Alertes précédentes", none: "Aucune.",
+    vitals: "Mesures", band: "attendu chez ce patient", from_readings: "d'après {n} mesures",
+    learning: "la normale de ce patient est encore en apprentissage", limit_line: "limite",
+    no_data: "Aucune mesure sur cette période",
+    window: "Fenêtre", mean: "Moyenne", spread: "Min.–max.", count: "Mesures",
+    "15m": "15 min", "1h": "1 h", "1d_window": "Jour", in_range: "Dans la cible 70–180 : {p} %",
+    below: "sous 70 : {p} %", above: "au-dessus de 180 : {p} %",
+    opened: "Ouverte", updated: "Modifiée", resolved: "Résolue", closed: "Close", acknowledged_event: "Prise en compte",
+    rule: "Règle {rule}, version {version}", last_points: "Dernières mesures",
+    patients: "{n} patients", more: "de plus",
+    "heart-failure": "Insuffisance cardiaque", diabetes: "Diabète", copd: "BPCO", "copd-asthma": "BPCO et asthme",
+    hypertension: "Hypertension", "post-operative": "Après une opération", default: "Général",
+    yes: "oui", no: "non",
+  },
+};
+
+export let locale = "en";
+
+export function setLocale(name) {
+  locale = name in TEXTS ? name : "en";
+  document.documentElement.lang = locale;
+}
+
+/** The text of a key, with {placeholders} filled; the key itself when there is none. */
+export function t(key, values = {}) {
+  const text = TEXTS[locale][key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+}
+
+export function number(value, decimals = 0) {
+  return Number(value).toLocaleString(locale, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+export function clock(ms) {
+  return new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+}
+
+export function dayAndClock(ms) {
+  return new Date(ms).toLocaleString(locale, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+}
+
+export function day(ms) {
+  return new Date(ms).toLocaleDateString(locale, { day: "numeric", month: "short" });
+}
+
+/** A length of time in its largest unit. */
+export function age(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  if (hours < 48) return `${hours} h`;
+  return `${Math.round(hours / 24)} ${locale === "fr" ? "j" : "days"}`;
+}
+
+/** UCUM as people write it. */
+export function unit(ucum) {
+  const known = { "mm[Hg]": "mmHg", "Cel": "°C", "{score}": "", "{yes}": "", "{steps}": locale === "fr" ? "pas" : "steps" };
+  return known[ucum] ?? ucum;
+}

@@ -1,0 +1,143 @@
+"""What the page shows, made of the sink's rows: the ward, and one patient."""
+
+from typing import Any, Final
+
+from streams.page.results import RANKS, SIZES, Key, Results, urgency
+
+HOUR: Final = 3_600_000
+RANGES: Final = {"1d": 24 * HOUR, "7d": 7 * 24 * HOUR, "21d": 21 * 24 * HOUR}
+SPARSE_RANGE: Final = 14 * 24 * HOUR  # a daily measurement needs days to be a line
+SPARK_HOURS: Final = 24
+
+
+def ward(results: Results, now: int) -> dict[str, Any]:
+    """All patients, those who need attention first; `now` in ms bounds the small curves."""
+    standing: dict[str, list[dict[str, Any]]] = {}
+    for alert in results.alerts():
+        standing.setdefault(alert["patient"], []).append(alert)
+    series = results.by_patient()
+    patients = []
+    for name in sorted({*series, *standing}):
+        alerts = standing.get(name, [])
+        patients.append(
+            {
+                "patient": name,
+                "programme": alerts[0].get("programme") if alerts else programme(results, name),
+                "alerts": alerts,
+                "vitals": latest(results, series.get(name, [])),
+                "spark": spark(results, series.get(name, []), alerts[0]["vital"], now) if alerts else None,
+            }
+        )
+    patients.sort(key=lambda p: (urgency(p["alerts"][0]) if p["alerts"] else (9, 9, ""), p["patient"]))
+    counts = dict.fromkeys(RANKS, 0)
+    for alerts in standing.values():
+        for alert in alerts:
+            if alert["status"] == "open":
+                counts[alert["severity"]] += 1
+    return {"patients": patients, "open": counts}
+
+
+def programme(results: Results, patient: str) -> str | None:
+    """The programme that a patient's latest alert named; the sink knows of no other source."""
+    alerts = results.alerts(patient)
+    return alerts[0].get("programme") if alerts else None
+
+
+def source(keys: list[Key], vital: str) -> Key | None:
+    """The series that shows a vital most closely: single readings, else the finest window."""
+    own = {key[3] if key[0] == "window" else key[0]: key for key in keys if key[2] == vital}
+    for name in ("reading", "1m", "15m", "1h", "1d"):
+        if name in own:
+            return own[name]
+    return None
+
+
+def value(key: Key, fields: dict[str, Any]) -> float | None:
+    """What a point shows: a reading's value, a window's mean."""
+    shown = fields.get("value" if key[0] == "reading" else "mean")
+    return float(shown) if shown is not None else None
+
+
+def latest(results: Results, keys: list[Key]) -> list[dict[str, Any]]:
+    """The last value of each vital of a patient."""
+    shown = []
+    for vital in sorted({key[2] for key in keys}):
+        key = source(keys, vital)
+        if key is None:
+            continue
+        for at, fields in results.tail(key):
+            last = fields.get("value" if key[0] == "reading" else "last")
+            shown.append({"vital": vital, "at": at, "value": last})
+    return shown
+
+
+def spark(results: Results, keys: list[Key], vital: str, now: int) -> dict[str, Any] | None:
+    """The small curve beside a patient's first alert."""
+    key = source(keys, vital)
+    if key is None:
+        return None
+    length = SPARSE_RANGE if key[0] == "reading" else SPARK_HOURS * HOUR
+    points = [(at, value(key, fields)) for at, fields in results.span(key, now - length, now)]
+    return {"vital": vital, "from": now - length, "until": now, "points": points}
+
+
+def patient(results: Results, name: str, length: str, now: int) -> dict[str, Any]:
+    """One patient: alerts with their lives, and a chart of every vital."""
+    keys = [key for key in results.series() if key[1] == name]
+    alerts = results.alerts(name)
+    for alert in alerts:
+        alert["life"] = [
+            {k: t.get(k) for k in ("event", "severity", "received_at", "acknowledged_by", "verdict")}
+            for t in results.transitions(alert["alert_id"])
+        ]
+    worry = {alert["vital"]: i for i, alert in reversed(list(enumerate(alerts)))}
+    vitals = sorted({key[2] for key in keys}, key=lambda vital: (worry.get(vital, 99), vital))
+    return {
+        "patient": name,
+        "programme": next((a.get("programme") for a in alerts), None),
+        "alerts": alerts,
+        "charts": [chart(results, keys, vital, alerts, RANGES[length], now) for vital in vitals],
+    }
+
+
+def chart(
+    results: Results, keys: list[Key], vital: str, alerts: list[dict[str, Any]], length: int, now: int
+) -> dict[str, Any]:
+    """A vital's line, the band expected of this patient, limits passed lately, windows."""
+    own = [key for key in keys if key[2] == vital]
+    windows = {key[3]: key for key in own if key[0] == "window"}
+    key = source(own, vital)
+    if key is not None and key[0] == "reading":
+        length = max(length, SPARSE_RANGE)
+    elif length > RANGES["1d"] and "1h" in windows:
+        key = windows["1h"]
+    begin = now - length
+    band_key = next((k for k in own if k[0] == "baseline"), None)
+    band = results.span(band_key, begin, now) if band_key else []
+    limits = {
+        (a["limit"], a.get("rule", "")): a.get("severity")
+        for a in alerts
+        if a["vital"] == vital and a.get("kind") == "limit" and a.get("limit") is not None
+    }
+    return {
+        "vital": vital,
+        "from": begin,
+        "until": now,
+        "step": SIZES.get(key[3], SIZES["1d"]) if key else 0,
+        "single": bool(key and key[0] == "reading"),
+        "points": [(at, value(key, fields)) for at, fields in results.span(key, begin, now)] if key else [],
+        "band": [
+            (at, f["expected_low"], f["expected"], f["expected_high"])
+            for at, f in band
+            if "expected_low" in f and "expected_high" in f
+        ],
+        "readings": band[-1][1].get("readings") if band else None,
+        "limits": [{"value": v, "rule": rule, "severity": s} for (v, rule), s in sorted(limits.items())],
+        "windows": {
+            window: {"at": at, **fields}
+            for window in ("15m", "1h", "1d")
+            if window in windows
+            for at, fields in results.tail(windows[window])
+        },
+        "opened": [a["opened_at"] for a in alerts if a["vital"] == vital and a.get("opened_at")],
+    }

@@ -1,0 +1,206 @@
+"""The page, served by a real server over a real results file."""
+
+import asyncio
+import json
+import re
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientTimeout
+from aiohttp.test_utils import TestClient, TestServer
+
+from streams.configuration import load_catalog
+from streams.page import create_page
+from streams.page.application import STATIC
+from streams.sinks.sqlite import SQLiteSink
+
+CATALOG = load_catalog()
+NOON = 1_773_313_200_000  # 2026-03-12 11:00 UTC, ms
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def alert(number: int, patient: str, severity: str, opened: str, **more: Any) -> bytes:
+    body = {
+        "schema_version": 1, "event": "opened", "alert_id": f"a-{number}", "sequence": 1, "patient": patient,
+        "programme": "diabetes", "kind": "limit", "rule": "r", "rule_version": "1", "vital": "heart-rate",
+        "severity": severity, "status": "open", "received_at": opened, "opened_at": opened, "value": 140.0,
+        "limit": 130.0, "explanation": {"en": "Too fast.", "fr": "Trop rapide."}, **more,
+    }  # fmt: skip
+    return json.dumps(body).encode()
+
+
+def window(patient: str, minute: int, mean: float, size: str = "1m") -> str:
+    at = (NOON + minute * 60_000) * 1_000_000
+    return (
+        f"window,patient={patient},vital=heart-rate,window={size} count=1i,mean={mean},"
+        f"standard_deviation=0.0,min={mean},max={mean},first={mean},last={mean},revision=0i {at}\n"
+    )
+
+
+async def fill(path: Path) -> SQLiteSink:
+    sink = SQLiteSink(path)
+    frame = "".join(
+        window("p-old", m, 70.0 + m / 60)
+        + f"baseline,patient=p-old,vital=heart-rate expected=70,expected_low=60,expected_high=80,"
+        f"readings=900i,score=0.1 {(NOON + m * 60_000) * 1_000_000}\n"
+        for m in range(-600, 1, 15)
+    )
+    frame += window("p-old", -660, 71.0, "1h") + window("p-calm", 0, 62.0)
+    frame += f"reading,patient=p-calm,vital=body-weight value=71.4 {NOON * 1_000_000}\n"
+    assert not await sink.write_results([frame.encode()])
+    await sink.write_alerts(
+        [
+            alert(1, "p-new", "high", "2026-03-12T10:50:00.000Z"),
+            alert(2, "p-old", "high", "2026-03-12T09:00:00.000Z"),
+            alert(3, "p-mid", "medium", "2026-03-10T09:00:00.000Z"),
+            alert(4, "p-ack", "high", "2026-03-09T09:00:00.000Z", status="acknowledged"),
+            alert(5, "p-calm", "high", "2026-03-09T09:00:00.000Z", status="resolved"),
+        ]
+    )
+    return sink
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[TestClient[Any, Any]]:
+    sink = await fill(tmp_path / "results.db")
+    async with TestClient(TestServer(create_page(tmp_path / "results.db", CATALOG, clock="data"))) as made:
+        yield made
+    await sink.close()
+
+
+async def test_who_needs_attention_comes_first_by_severity_then_by_how_long_it_waits(client: Any) -> None:
+    ward = await (await client.get("/api/ward")).json()
+    assert [p["patient"] for p in ward["patients"]] == ["p-old", "p-new", "p-mid", "p-ack", "p-calm"]
+    assert ward["open"] == {"high": 2, "medium": 1, "low": 0}
+
+
+async def test_a_calm_patient_shows_the_last_of_each_vital(client: Any) -> None:
+    ward = await (await client.get("/api/ward")).json()
+    (calm,) = [p for p in ward["patients"] if p["patient"] == "p-calm"]
+    assert calm["alerts"] == []
+    assert {v["vital"]: v["value"] for v in calm["vitals"]} == {"heart-rate": 62.0, "body-weight": 71.4}
+
+
+async def test_a_patient_has_line_band_limit_windows_and_explanations(client: Any) -> None:
+    patient = await (await client.get("/api/patient/p-old?range=1d")).json()
+    (chart,) = patient["charts"]
+    assert chart["points"][-1] == [NOON, 70.0]
+    assert chart["band"][-1] == [NOON, 60.0, 70.0, 80.0]
+    assert chart["limits"] == [{"value": 130.0, "rule": "r", "severity": "high"}]
+    assert chart["windows"]["1h"]["mean"] == 71.0
+    assert patient["alerts"][0]["explanation"] == {"en": "Too fast.", "fr": "Trop rapide."}
+    assert patient["alerts"][0]["life"][0]["event"] == "opened"
+
+
+async def test_the_header_knows_the_pipelines_time_and_counts(client: Any) -> None:
+    health = (await (await client.get("/api/ward")).json())["health"]
+    assert health["now"] == NOON
+    assert health["results"] == 85
+    assert health["transitions"] == 5
+
+
+async def test_everything_comes_from_the_page_itself_and_no_script_stands_in_the_html(client: Any) -> None:
+    answer = await client.get("/")
+    policy, html = answer.headers["Content-Security-Policy"], await answer.text()
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+    assert not re.search(r"\son\w+=|style=", html)
+    for name in ("app.js", "chart.js", "texts.js", "style.css"):
+        text = await (await client.get(f"/static/{name}")).text()
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", text)
+
+
+async def test_a_path_outside_the_pages_own_files_is_not_found(client: Any) -> None:
+    for path in ("/static/../application.py", "/static/index.html", "/api/patient/a%2Fb", "/nothing"):
+        assert (await client.get(path)).status == 404
+
+
+async def test_a_foreign_host_name_is_refused(client: Any) -> None:
+    assert (await client.get("/api/ward", headers={"Host": "evil.example"})).status == 403
+
+
+async def test_an_unknown_range_is_refused_in_words(client: Any) -> None:
+    answer = await client.get("/api/patient/p-old?range=9y")
+    assert answer.status == 400
+    assert "1d, 7d, 21d" in await answer.text()
+
+
+async def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    """Answers are JSON with nosniff; the page writes text nodes only."""
+    sink = SQLiteSink(tmp_path / "results.db")
+    await sink.write_alerts([alert(1, "p-1", "high", "2026-03-12T10:50:00.000Z", programme=HOSTILE)])
+    async with TestClient(TestServer(create_page(tmp_path / "results.db", CATALOG))) as client:
+        answer = await client.get("/api/ward")
+        assert answer.content_type == "application/json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert (await answer.json())["patients"][0]["programme"] == HOSTILE
+    await sink.close()
+
+
+async def test_without_a_results_file_the_page_waits(tmp_path: Path) -> None:
+    async with TestClient(TestServer(create_page(tmp_path / "results.db", CATALOG))) as client:
+        ward = await (await client.get("/api/ward")).json()
+        assert ward["patients"] == []
+        assert ward["health"]["age"] is None
+        sink = await fill(tmp_path / "results.db")
+        assert len((await (await client.get("/api/ward")).json())["patients"]) == 5
+        await sink.close()
+
+
+async def test_a_new_alert_changes_the_version_that_events_tell(tmp_path: Path) -> None:
+    sink = await fill(tmp_path / "results.db")
+    async with TestClient(TestServer(create_page(tmp_path / "results.db", CATALOG))) as client:
+        answer = await client.get("/api/events", timeout=ClientTimeout(total=20))
+        versions = []
+        async for line in answer.content:
+            if line.startswith(b"data:"):
+                versions.append(json.loads(line[5:])["version"])
+                if len(versions) == 1:
+                    await sink.write_alerts([alert(9, "p-9", "low", "2026-03-12T10:59:00.000Z")])
+                if len(versions) == 3:
+                    break
+        assert versions[-1] != versions[0]
+        answer.close()
+    await sink.close()
+
+
+def test_both_languages_have_every_text() -> None:
+    text = (STATIC / "texts.js").read_text("utf-8")
+    english, french = text.split("  fr: {")
+    keys = [set(re.findall(r'(?:^|[,{]\s*|\s{4})"?([\w-]+)"?: "', part, re.M)) for part in (english, french)]
+    french_only = set(re.findall(r'"?([\w-]+)"?: "', french.split("export")[0]))
+    english_only = set(re.findall(r'"?([\w-]+)"?: "', english))
+    assert keys[0]
+    assert english_only == french_only
+
+
+def test_the_scripts_parse() -> None:
+    """With node where it is there; otherwise the browser is the judge."""
+    try:
+        subprocess.run(["node", "--version"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no node here to parse the scripts")
+    for name in ("app.js", "chart.js", "texts.js"):
+        source = (STATIC / name).read_bytes()
+        subprocess.run(["node", "--input-type=module", "--check"], input=source, check=True)
+
+
+async def test_a_writer_at_work_does_not_disturb_the_page(tmp_path: Path) -> None:
+    sink = await fill(tmp_path / "results.db")
+    async with TestClient(TestServer(create_page(tmp_path / "results.db", CATALOG))) as client:
+
+        async def write() -> None:
+            for minute in range(1, 60):
+                await sink.write_results([window("p-old", minute, 70.0).encode()])
+
+        async def read() -> None:
+            for _ in range(20):
+                assert (await client.get("/api/ward")).status == 200
+
+        await asyncio.gather(write(), read())
+    await sink.close()
