@@ -8,10 +8,10 @@ import faust
 import mode
 from faust.transport.drivers import TRANSPORTS
 
-from streams.agents import store, watch
+from streams.agents import notify, store, watch
 from streams.settings import Settings
 
-ROLES = {"watch": watch.attach, "store": store.attach}
+ROLES = {"watch": watch.attach, "store": store.attach, "notify": notify.attach}
 
 TRANSPORTS.aliases["log"] = "streams.transports.log.transport:Transport"
 TRANSPORTS.aliases["batch"] = "streams.transports.kafka:Transport"

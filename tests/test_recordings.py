@@ -1,7 +1,6 @@
 """Real recordings through `vigie replay`; skipped where they are not at hand (see README, "Recordings")."""
 
 import csv
-import gzip
 import json
 import os
 from collections import defaultdict
@@ -61,7 +60,7 @@ def test_blood_pressure_limits_find_the_days_that_the_clinical_team_verified(tmp
             key = alert["patient"].removeprefix("p-"), alert["vital"]
             standing[key].append((alert["measured_at"], alert["event"]))
     alerted, days = set(), set()
-    for row in csv.DictReader(gzip.open(source, "rt")):
+    for row in pd.read_csv(source).to_dict("records"):
         vital = {"Systolic blood pressure": "systolic-bp", "Diastolic blood pressure": "diastolic-bp"}.get(
             row["device_type"]
         )

@@ -25,6 +25,17 @@ def start(folder: Path, **more: str) -> subprocess.Popen[bytes]:
         )
 
 
+def wait_until_ready(folder: Path, worker: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Until the worker holds the log, its signal handlers with it."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        lock = folder / "consumer.lock"
+        if lock.exists() and lock.read_text() == str(worker.pid):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"not ready: {(folder / 'worker.txt').read_text()[-2000:]}")
+
+
 def stop(worker: subprocess.Popen[bytes]) -> int:
     worker.send_signal(signal.SIGTERM)
     return worker.wait(20)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from models.wire import Reject, reject_body
@@ -50,7 +51,7 @@ def attach(app: Any, settings: Settings) -> None:
     async def results(stream: Any) -> None:
         async for event in stream.noack().events():
             batch = event.value
-            refused = await until_available(lambda batch=batch: sink.write_results(batch.values()))
+            refused = await until_available(partial(sink.write_results, batch.values()))
             await refuse(refused, names["results"], batch)
             event.ack()
 
@@ -58,5 +59,5 @@ def attach(app: Any, settings: Settings) -> None:
     async def alerts(stream: Any) -> None:
         async for event in stream.noack().events():
             batch = event.value
-            await until_available(lambda batch=batch: sink.write_alerts(batch.values()))
+            await until_available(partial(sink.write_alerts, batch.values()))
             event.ack()

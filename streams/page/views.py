@@ -16,7 +16,7 @@ def ward(results: Results, now: int) -> dict[str, Any]:
     for alert in results.alerts():
         standing.setdefault(alert["patient"], []).append(alert)
     series = results.by_patient()
-    patients = []
+    patients: list[dict[str, Any]] = []
     for name in sorted({*series, *standing}):
         alerts = standing.get(name, [])
         patients.append(

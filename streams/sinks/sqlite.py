@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -90,8 +90,9 @@ class SQLiteSink:
             [(b.alert_id, b.sequence, b.patient, text) for b, text in known],
         )
         await self._run(
-            "insert into alerts values(?,?,?,?,?,?,?,?,?) on conflict do update set sequence=excluded.sequence, "
-            "status=excluded.status, severity=excluded.severity, body=excluded.body "
+            "insert into alerts values(?,?,?,?,?,?,?,?,?) on conflict do update set "
+            "sequence=excluded.sequence, status=excluded.status, severity=excluded.severity, "
+            "body=excluded.body "
             "where excluded.sequence > sequence",
             [
                 (b.alert_id, b.sequence, b.patient, b.status, b.severity, b.kind, b.vital, b.opened_at, text)
@@ -99,7 +100,7 @@ class SQLiteSink:
             ],
         )
 
-    async def _run(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+    async def _run(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if not rows:
             return
         async with self._lock:
@@ -108,7 +109,7 @@ class SQLiteSink:
             except sqlite3.OperationalError as error:
                 raise SinkUnavailable(f"SQLite: {error}") from error
 
-    def _write(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         self._db.execute("begin immediate")
         try:
             self._db.executemany(statement, rows)

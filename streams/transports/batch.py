@@ -34,7 +34,8 @@ class Tracking:
         self._waiting: dict[TP, deque[Any]] = defaultdict(deque)
         self._done: dict[TP, int] = {}
         super().__init__(*args, **kwargs)
-        deliver, acknowledged_topic = self.callback, self.app.topics.acks_enabled_for  # type: ignore[has-type]
+        deliver = self.callback  # type: ignore[has-type]
+        acknowledged_topic = self.app.topics.acks_enabled_for  # type: ignore[attr-defined]
 
         async def tracked(message: ConsumerMessage) -> None:
             if acknowledged_topic(message.topic):

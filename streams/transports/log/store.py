@@ -207,8 +207,9 @@ class Log:
                 if compact and end - cleaned >= dirty:
                     query = (
                         "select offset from (select offset, timestamp, value, lead(offset) over "
-                        "(partition by key order by offset) as newer from records where topic=? and partition=?)"
-                        " where offset<? and (newer is not null or value is null and timestamp<?)"
+                        "(partition by key order by offset) as newer from records "
+                        "where topic=? and partition=?) where offset<? "
+                        "and (newer is not null or value is null and timestamp<?)"
                     )
                     drop += [row[0] for row in c.execute(query, (number, p, end - 1, now - DAY_MILLISECONDS))]
                 if drop:
@@ -229,8 +230,8 @@ class Log:
             head = found[0] if found else end
         if size:
             query = (
-                "select avg(length(value) + ifnull(length(key), 0) + 16) from (select key, value from records "
-                "where topic=? and partition=? order by offset desc limit 1000)"
+                "select avg(length(value) + ifnull(length(key), 0) + 16) from (select key, value "
+                "from records where topic=? and partition=? order by offset desc limit 1000)"
             )
             mean = c.execute(query, at).fetchone()[0]
             head = max(head, end - int(size / mean)) if mean else head

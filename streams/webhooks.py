@@ -1,0 +1,85 @@
+"""Webhooks by Standard Webhooks 1.0: signature, and what an answer means. Decides; sends nothing."""
+
+import base64
+import hashlib
+import hmac
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal, NamedTuple
+
+Outcome = Literal["delivered", "unavailable", "throttled", "refused", "gone", "expired"]
+
+FIRST_WAIT: Final = 1.0  # seconds; doubled at each try
+LONGEST_WAIT: Final = 600.0
+GIVE_UP_SECONDS: Final = 3 * 86_400.0  # about what the standard's schedule spans
+LONGEST_RETRY_AFTER: Final = 3600.0
+
+
+class Decision(NamedTuple):
+    """What became of an attempt; `wait` seconds until the next one, None when there is none."""
+
+    outcome: Outcome
+    wait: float | None
+
+
+def secret_bytes(secret: str) -> bytes:
+    """The key of a `whsec_…` secret: base64 of 24 to 64 bytes. Raises ValueError with the remedy."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not 24 <= len(key) <= 64:
+        raise ValueError("a webhook secret is whsec_ and the base64 of 24 to 64 random bytes")
+    return key
+
+
+def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """The webhook-signature header: v1 and the HMAC-SHA256 of id.timestamp.body."""
+    content = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
+    digest = hmac.new(secret_bytes(secret), content, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """All headers of an attempt; the id is the same over all attempts."""
+    return {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": sign(secret, message_id, timestamp, body),
+    }
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds of a Retry-After header (RFC 9110: a number or a date), at most an hour; None without."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, TypeError):
+            return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER) if seconds == seconds else None
+
+
+def decide(
+    status: int | None, after: str | None, attempts: int, first_at: float, now: float, jitter: float
+) -> Decision:
+    """What an answer means. status None = no answer; attempts so far, this one included.
+
+    Only a 2xx delivers. Silence, 408, 429 and 5xx are tried again with exponential waits, jittered by
+    `jitter` in [0, 1), for three days; any other answer is final; 410 asks to stop for good.
+    """
+    if status is not None and 200 <= status < 300:
+        return Decision("delivered", None)
+    if status == 410:
+        return Decision("gone", None)
+    if status is not None and status < 500 and status not in (408, 425, 429):
+        return Decision("refused", None)
+    if now - first_at > GIVE_UP_SECONDS:
+        return Decision("expired", None)
+    wait = min(FIRST_WAIT * 2 ** min(attempts - 1, 20), LONGEST_WAIT) * (0.5 + jitter / 2)
+    asked = retry_after(after, now)
+    outcome: Outcome = "throttled" if status == 429 else "unavailable"
+    return Decision(outcome, max(wait, asked) if asked is not None else wait)
