@@ -5,24 +5,61 @@ Secrets are SecretStr and never printed. An unknown key stops the start and name
 
 import os
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from models.catalog import ConfigurationError, Fault, nearest
+from streams.webhooks import secret_bytes
+
+BESIDE = ("config", "recordings", "test_kafka", "live")  # VIGIE_… names that are no settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address literal can only mean this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def web_address(url: str) -> str:
+    """The URL when health data may go there. Raises ValueError with the remedy, without the URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is no web address; write https://host/path")
+    if parts.username or parts.password:
+        raise ValueError("holds a name or a password; leave them out of addresses")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("is not encrypted; use https, or http on a loopback address")
+    return url
 
 
 class Endpoint(BaseModel):
     """A webhook receiver; `routes` empty = alerts of every route."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
     url: str
     secret: SecretStr
     routes: list[str] = []
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        return web_address(url)
+
+    @field_validator("secret")
+    @classmethod
+    def _secret(cls, secret: SecretStr) -> SecretStr:
+        secret_bytes(secret.get_secret_value())
+        return secret
 
 
 class Settings(BaseSettings):
@@ -38,10 +75,22 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(2.0, gt=0)
     catalogue: Path | None = None
     default_plan: Path | None = None
-    sink: Literal["sqlite", "none"] = "sqlite"
+    sink: Literal["sqlite", "influx", "none"] = "sqlite"
     sqlite_path: Path | None = None
+    influx_url: str | None = None
+    influx_org: str | None = None
+    influx_bucket: str | None = None
+    influx_token: SecretStr | None = None
     endpoints: list[Endpoint] = []
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(None, ge=0, le=65535)  # None: no metrics server; 0: any free port
+    locale: Literal["en", "fr"] = "en"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("influx_url")
+    @classmethod
+    def _influx_url(cls, url: str | None) -> str | None:
+        return None if url is None else web_address(url)
 
     def topic(self, name: str) -> str:
         """The full name of a topic, such as vigie.readings."""
@@ -63,21 +112,21 @@ class Settings(BaseSettings):
             raise ConfigurationError([fault])
         return folder / "results.db"
 
+    def secrets(self) -> list[str]:
+        """Every secret in clear, for the logs to look out for. Never print these."""
+        found = [endpoint.secret for endpoint in self.endpoints] + [self.influx_token]
+        return [secret.get_secret_value() for secret in found if secret is not None]
+
 
 def load_settings(**overrides: Any) -> Settings:
     """Settings from overrides, environment and file, in this order. Raises ConfigurationError."""
     known = list(Settings.model_fields)
     file = os.environ.get("VIGIE_CONFIG")
-    values: dict[str, Any] = {}
-    if file:
-        try:
-            values = tomllib.loads(Path(file).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigurationError([Fault(file, "-", f"cannot be read: {error}", "mend it")]) from error
+    values = _read(file) if file else {}
     faults = [Fault(str(file), key, "unknown key", nearest(key, known)) for key in values if key not in known]
     for name in os.environ:
         key = name.removeprefix("VIGIE_").lower()
-        if name.startswith("VIGIE_") and key not in (*known, "config", "recordings", "test_kafka", "live"):
+        if name.startswith("VIGIE_") and key not in (*known, *BESIDE):
             faults.append(Fault("environment", name, "unknown key", nearest(key, known)))
     if faults:
         raise ConfigurationError(faults)
@@ -85,11 +134,49 @@ def load_settings(**overrides: Any) -> Settings:
         if f"VIGIE_{key.upper()}" in os.environ:
             del values[key]
     try:
-        return Settings(**{**values, **overrides})
+        settings = Settings(**{**values, **overrides})
     except ValidationError as error:
-        raise ConfigurationError(
-            [
-                Fault(file or "environment", ".".join(map(str, e["loc"])), e["msg"], "see the README's table")
-                for e in error.errors(include_input=False, include_context=False)
-            ]
-        ) from error
+        raise ConfigurationError(_faults(error, values, file)) from None
+    except SettingsError:  # its text and its cause hold the value, which may be a secret
+        lists = ", ".join(f"VIGIE_{key.upper()}" for key in known if key in ("endpoints",))
+        fault = Fault("environment", lists, "is no JSON", 'write [{"name":…,"url":…,"secret":…}]')
+        raise ConfigurationError([fault]) from None
+    _check_whole(settings, file)
+    return settings
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(file).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError([Fault(file, "-", f"cannot be read: {error}", "mend it")]) from error
+
+
+def _faults(error: ValidationError, values: dict[str, Any], file: str | None) -> list[Fault]:
+    out = []
+    for found in error.errors(include_input=False, include_url=False):
+        place = [str(part) for part in found["loc"]]
+        source = file if file and place[:1] and place[0] in values else "environment"
+        remedy = "see the README's table of settings"
+        if found["type"] == "extra_forbidden":
+            remedy = nearest(place[-1], list(Endpoint.model_fields))
+        message = found["msg"].removeprefix("Value error, ")
+        problem, _, hint = message.partition("; ")
+        out.append(Fault(source, ".".join(place), problem, hint or remedy))
+    return out
+
+
+def _check_whole(settings: Settings, file: str | None) -> None:
+    """Faults that no single setting shows. Raises ConfigurationError."""
+    source, faults = file or "environment", []
+    if settings.sink == "influx":
+        for key in ("influx_url", "influx_org", "influx_bucket", "influx_token"):
+            if getattr(settings, key) is None:
+                faults.append(Fault(source, key, "is not set", f"set VIGIE_{key.upper()}, or another sink"))
+    names = [endpoint.name for endpoint in settings.endpoints]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        faults.append(
+            Fault(source, "endpoints", f"has the name {name} twice", "give each endpoint its own name")
+        )
+    if faults:
+        raise ConfigurationError(faults)
