@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from streams.transports.batch import Batch
 
 FRAME_BYTES = 256_000
-OUTSTANDING_BATCHES = 64
+OUTSTANDING_BATCHES = 512
 
 
 class Core(Protocol):
@@ -103,8 +103,9 @@ class Checkpoint:
             self.cores[partition] = core
 
     def apply(self, batch: Batch) -> Any:
-        """Run a batch through its partition's pipeline."""
+        """Run a batch through its partition's pipeline; its records are let go of, all but the last."""
         records = batch.records
+        batch.records = records[-1:]  # an unacknowledged batch stays in memory until the checkpoint
         return self.cores[batch.tp.partition].process(
             [record.value or b"" for record in records],
             [record.timestamp for record in records],

@@ -17,6 +17,7 @@ from models.record import BINS, CHANNELS, SERIES
 MEMORY = 3700.0  # readings of the slow level and spread
 WINSOR = 4.2  # scales beyond which a reading teaches no more
 WARM = 60  # readings before the first score
+READY = 288  # readings before the first alert: a day of a five-minute sensor
 CHART_SPAN = np.array([9.0, 170.0])  # readings, short and long level charts
 SURPRISE_SPAN = np.array([48.0, 12.0])  # readings, hour-of-day and sequence surprise
 RECORD_SPAN = np.array([18.0, 7.0])  # readings, means whose records are kept
@@ -221,7 +222,7 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
 def episode(s, value, threshold):  # type: ignore[no-untyped-def]
     """Advance the episode of a series by one score: +1 opens an alert, -1 ends it, 0 neither.
 
-    A threshold of 0 opens nothing. After an opening, none follows for 30 readings or 3 % of all
+    A threshold of 0 opens nothing, nor does a series of fewer than READY readings. After an opening, none follows for 30 readings or 3 % of all
     readings seen, whichever is more; the end needs CALM_READINGS quiet readings in a row.
     """
     s["refractory"] = max(s["refractory"] - 1.0, 0.0)
@@ -233,7 +234,7 @@ def episode(s, value, threshold):  # type: ignore[no-untyped-def]
             s["calm"] = 0
             return -1
         return 0
-    if threshold > 0 and value >= threshold and s["refractory"] <= 0:
+    if threshold > 0 and s["n"] > READY and value >= threshold and s["refractory"] <= 0:
         s["acute_open"] = 1
         s["calm"] = 0
         s["refractory"] = max(REFRACTORY_READINGS, REFRACTORY_SHARE * s["n"])
