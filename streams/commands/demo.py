@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import secrets
 import tempfile
 import time
@@ -22,7 +23,7 @@ from streams.feeder import Feeder, stamped
 from streams.ingest.clock import stamp
 from streams.page import create_page
 from streams.receiver import coloured, create_receiver, notice
-from streams.settings import Settings
+from streams.settings import load_settings
 from streams.transports.log.store import Log
 from streams.ward import Ward
 
@@ -30,6 +31,7 @@ SPEED: Final = 60.0  # of the ward's live part: a minute in a second
 LIVE_TICK: Final = 60_000  # ms of received time between ticks of the live part
 RECENT: Final = 2 * 86_400_000  # ms: webhooks about what is older than this before the live part are counted
 MORNING: Final = timedelta(hours=6, minutes=45)  # local time at which the live part begins
+Source = tuple[str, Path | None]  # a recording and its column map
 SAYS: Final = {
     "en": {
         "hello": "Simulated patients only. Not a medical device, no emergency service.",
@@ -37,7 +39,8 @@ SAYS: Final = {
         "page": "Page:      {address}",
         "replaying": "Replaying {days} days of {patients} patients, so that every baseline is mature …",
         "file": "Playing {file} …",
-        "history": "{count} records replayed in {seconds:.1f} s ({rate:,.0f}/s); {older} earlier notices not shown.",
+        "history": "{count} records replayed in {seconds:.1f} s ({rate:,.0f}/s); "
+        "{older} earlier notices not shown.",
         "live": "Live from here: {speed:g} s of the ward in one of ours. Ctrl-C ends.",
         "played": "{count} records played in {seconds:.1f} s ({rate:,.0f}/s). The page stays; Ctrl-C ends.",
         "first": "First alert {seconds:.1f} s after the start.",
@@ -93,9 +96,10 @@ def last_morning(now: datetime) -> int:
 
 
 def environment(folder: Path, receiver: str, secret: str) -> dict[str, str]:
-    """The worker's settings."""
+    """The worker's settings; those of a deployment around us have no say here."""
     endpoint = {"name": "nurse", "url": f"{receiver}/alerts", "secret": secret}
     return {
+        **os.environ,
         "VIGIE_BROKER": f"log://{folder}?sync=normal",
         "VIGIE_TICKS": "log",
         "VIGIE_ENDPOINTS": json.dumps([endpoint]),
@@ -103,9 +107,7 @@ def environment(folder: Path, receiver: str, secret: str) -> dict[str, str]:
     }
 
 
-async def feed(
-    desk: Desk, feeder: Feeder, ward: Ward | None, source: "tuple[str, Path | None]", speed: float
-) -> None:
+async def feed(desk: Desk, feeder: Feeder, ward: Ward | None, source: Source, speed: float) -> None:
     """The recording, or the ward's history flat out and its live part at a pace."""
     begin = time.monotonic()
     if ward is None:
@@ -130,7 +132,7 @@ async def run(
     folder: Path,
     catalog: Catalog,
     ward: Ward | None,
-    source: "tuple[str, Path | None]",
+    source: Source,
     options: dict[str, Any],
 ) -> int:
     """Everything up, fed, and down again; the exit code."""
@@ -138,7 +140,7 @@ async def run(
     desk = Desk(options["locale"], ward.live_from - RECENT if ward else 0)
     desk.say("hello" if ward else "recording")
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-    settings = Settings(broker=f"log://{folder}?sync=normal", ticks="log")
+    settings = load_settings(broker=f"log://{folder}?sync=normal", ticks="log")
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(served(create_receiver(secret, desk.show), bound(0)))
         worker = Worker(environment(folder, receiver, secret), folder / "worker.log")
@@ -194,6 +196,8 @@ def command(
     seed: int,
 ) -> None:
     """Watch a simulated ward, or a recording, live: page, alerts and webhooks, in a temporary folder."""
+    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
+        del os.environ[name]  # a deployment's settings must not reach the demo
     catalog = load_catalog()
     if readings is not None and not Path(readings).is_file():
         raise click.UsageError(f"--readings: there is no file {readings}")

@@ -1,6 +1,7 @@
 """`vigie up`: one box for a practice or a study: the worker and the page over a folder that is kept."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ async def run(data: Path, settings: Settings, catalog: Catalog, port: int | None
     page = create_page(settings.results_database(), catalog, "wall", "en")
     async with served(page, bound(port)) as address:
         click.echo(f"Page: {address}/  Readings: VIGIE_BROKER={broker} vigie send FILE  Ctrl-C ends.")
-        await keep(Worker({"VIGIE_BROKER": broker}, data / "worker.log"), stop)
+        await keep(Worker({**os.environ, "VIGIE_BROKER": broker}, data / "worker.log"), stop)
 
 
 @click.command(name="up")

@@ -44,7 +44,7 @@ def change(story: str, vital: str, at: Floats, x: Floats, live: float) -> Floats
         if vital == "symptom-swelling":
             x = np.where(days >= 3, 1.0, x)
     elif story == "nocturnal-heart-rate" and vital == "heart-rate":
-        x = x + 22.0 * np.clip((since + 5 * HOUR) / HOUR, 0, 1)  # from five hours before, for good
+        x = x + 34.0 * np.clip((since + 4 * HOUR) / HOUR, 0, 1)  # from four hours before, for good
     elif story == "hypoglycaemia" and vital == "blood-glucose":
         # Falls from 40 min before, below 54 mg/dL within ten minutes of `live`; eaten away after 40 min.
         minutes = since / MINUTE

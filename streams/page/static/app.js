@@ -1,6 +1,6 @@
 // The page: reads JSON of its own server, writes text nodes only.
 import { drawChart, drawSpark } from "./chart.js";
-import { age, clock, dayAndClock, locale, number, setLocale, t, unit } from "./texts.js";
+import { age, clock, day, dayAndClock, locale, number, setLocale, t, unit } from "./texts.js";
 
 const main = document.getElementById("main");
 const MARKS = { high: "▲", medium: "◆", low: "●" };
@@ -26,11 +26,18 @@ const measure = (code, value) => {
   return `${number(value, vital.decimals)} ${unit(vital.unit)}`.trim();
 };
 
+/** As the catalogue has them: what a clinician asks for first comes first. */
+function inOrder(vitals) {
+  const order = Object.keys(fixed.vitals);
+  return [...vitals].sort((a, b) => order.indexOf(a.vital) - order.indexOf(b.vital));
+}
+
 function badge(severity) {
   return el(`span.badge.${severity}`, {}, el("span", { "aria-hidden": "true" }, MARKS[severity] ?? "●"), ` ${t(severity)}`);
 }
 
 function since(alert) {
+  if (!["open", "acknowledged"].includes(alert.status)) return dayAndClock(Date.parse(alert.opened_at));
   const length = health.now - Date.parse(alert.opened_at);
   return length < 60e3 ? t("now") : t("since", { age: age(length) });
 }
@@ -60,7 +67,7 @@ function card(patient) {
 function quiet(patient) {
   return el("a.calm", { href: `#/${patient.patient}`, id: `c-${patient.patient}` },
     el(".who", {}, el("h3", {}, patient.patient), el("span.programme", {}, patient.programme ? t(patient.programme) : "")),
-    el("dl", {}, ...patient.vitals.filter((v) => !v.vital.startsWith("symptom-")).map((v) => el("div", {}, el("dt", {}, nameOf(v.vital)), el("dd", {}, measure(v.vital, v.value))))));
+    el("dl", {}, ...inOrder(patient.vitals).filter((v) => !v.vital.startsWith("symptom-")).map((v) => el("div", {}, el("dt", {}, nameOf(v.vital)), el("dd", {}, measure(v.vital, v.value))))));
 }
 
 function drawWard(data) {
@@ -83,7 +90,7 @@ function windowTable(chart) {
   return el("table", {},
     el("thead", {}, el("tr", {}, ...["window", "mean", "spread", "count"].map((k) => el("th", { scope: "col" }, t(k))))),
     el("tbody", {}, ...rows.map(([w, f]) => el("tr", {},
-      el("th", { scope: "row" }, `${t(w === "1d" ? "1d_window" : w)} · ${w === "1d" ? new Date(f.at).toLocaleDateString(locale, { day: "numeric", month: "short" }) : clock(f.at)}`),
+      el("th", { scope: "row" }, `${t(w === "1d" ? "1d_window" : w)} · ${w === "1d" ? day(f.at) : clock(f.at)}`),
       el("td", {}, number(f.mean, d)), el("td", {}, `${number(f.min, d)}–${number(f.max, d)}`), el("td", {}, number(f.count))))));
 }
 

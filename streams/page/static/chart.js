@@ -18,7 +18,7 @@ function ticks(low, high, wanted) {
   const base = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((m) => m * base).find((s) => s >= raw);
   const found = [];
-  for (let v = Math.ceil(low / step) * step; v <= high + 1e-9; v += step) found.push(v);
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9; i += 1) found.push(i * step);
   return { found, decimals: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
 }
 
@@ -75,10 +75,10 @@ export function drawChart(chart, vital, name, width, height = 190) {
     const bottom = piece.map((p) => `${x(p[0]).toFixed(1)},${y(inside(p[1])).toFixed(1)}`).reverse();
     svg.append(node("polygon", { class: "band", points: [...top, ...bottom].join(" ") }));
   }
-  const axis = ticks(low, high, 4);
+  const axis = chart.vital.startsWith("symptom-") ? { found: [0, 1], decimals: 0 } : ticks(low, high, 4);
   for (const v of axis.found) {
     svg.append(node("line", { class: "grid", x1: PAD.left, x2: width - PAD.right, y1: y(v), y2: y(v) }));
-    svg.append(node("text", { class: "axis", x: PAD.left - 6, y: y(v) + 4, "text-anchor": "end" }, number(v, axis.decimals)));
+    svg.append(node("text", { class: "axis", x: PAD.left - 6, y: y(v) + 4, "text-anchor": "end" }, chart.vital.startsWith("symptom-") ? t(v ? "yes" : "no") : number(v, axis.decimals)));
   }
   const days = (chart.until - chart.from) / (24 * HOUR);
   const midnight = new Date(chart.from); midnight.setHours(0, 0, 0, 0);

@@ -76,20 +76,25 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
 }
 
+// English as written in Europe: day before month, 24 hours.
+export function region() {
+  return locale === "en" ? "en-GB" : locale;
+}
+
 export function number(value, decimals = 0) {
-  return Number(value).toLocaleString(locale, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return (Number(value) || 0).toLocaleString(region(), { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
 export function clock(ms) {
-  return new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  return new Date(ms).toLocaleTimeString(region(), { hour: "2-digit", minute: "2-digit" });
 }
 
 export function dayAndClock(ms) {
-  return new Date(ms).toLocaleString(locale, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  return new Date(ms).toLocaleString(region(), { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
 
 export function day(ms) {
-  return new Date(ms).toLocaleDateString(locale, { day: "numeric", month: "short" });
+  return new Date(ms).toLocaleDateString(region(), { day: "numeric", month: "short" });
 }
 
 /** A length of time in its largest unit. */
