@@ -222,8 +222,9 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
 def episode(s, value, threshold):  # type: ignore[no-untyped-def]
     """Advance the episode of a series by one score: +1 opens an alert, -1 ends it, 0 neither.
 
-    A threshold of 0 opens nothing, nor does a series of fewer than READY readings. After an opening, none follows for 30 readings or 3 % of all
-    readings seen, whichever is more; the end needs CALM_READINGS quiet readings in a row.
+    A threshold of 0 opens nothing, nor does a series of fewer than READY readings. After an opening,
+    none follows for 30 readings or 3 % of all readings seen, whichever is more; the end needs
+    CALM_READINGS quiet readings in a row.
     """
     s["refractory"] = max(s["refractory"] - 1.0, 0.0)
     if s["acute_open"]:

@@ -15,7 +15,7 @@ import mode
 from streams.app import App
 
 
-class Reading(faust.Record, serializer="json", validation=False):
+class Reading(faust.Record, serializer="json"):  # type: ignore[call-arg] # Faust ships no types
     """A reading as the log carries it."""
 
     patient: str
