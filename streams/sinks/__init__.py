@@ -4,11 +4,26 @@ from typing import NamedTuple, Protocol
 
 
 class SinkUnavailable(Exception):
-    """The sink is away; the same write may succeed later."""
+    """The sink is away; the same write may succeed later.
+
+    `wait` is how many seconds the sink asked for, None when it did not say. `reason` is of the closed
+    set of streams.metrics.SINK_REASONS. The text holds neither secrets nor anybody's data.
+    """
+
+    def __init__(self, message: str, reason: str = "unavailable", wait: float | None = None) -> None:
+        super().__init__(message)
+        self.reason, self.wait = reason, wait
+
+
+class SinkMisconfigured(SinkUnavailable):
+    """The sink will not take anything until somebody mends it or its settings; the text is the remedy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "misconfigured")
 
 
 class Refused(NamedTuple):
-    """A line that the sink will never take, and its words."""
+    """A line or an alert that the sink will never take, and why, without repeating its contents."""
 
     line: bytes
     message: str
@@ -18,10 +33,10 @@ class Sink(Protocol):
     """Writes are confirmed when they return and idempotent by key. Raise SinkUnavailable when away."""
 
     async def write_results(self, frames: list[bytes]) -> list[Refused]:
-        """Write frames of line protocol."""
+        """Write frames of line protocol; returns the lines it will never take."""
 
-    async def write_alerts(self, bodies: list[bytes]) -> None:
-        """Write alert transitions."""
+    async def write_alerts(self, bodies: list[bytes]) -> list[Refused]:
+        """Write alert transitions; returns those it will never take."""
 
     async def close(self) -> None:
         """Let go of what is open."""
