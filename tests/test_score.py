@@ -1,0 +1,119 @@
+"""Detectors: compiled code against the same functions uncompiled, and their stories."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.record import DAILY_OPENED, GAIN_RULE, LIMIT_OPENED, LIMIT_RULE, LIMIT_STATE, SERIES
+from models.score import acute, daily, gain, limit
+
+
+class Cells:
+    """An array field as Python numbers: stored in the field's own precision, read in double."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __getitem__(self, place: object) -> float | int:
+        return self.array[place].item()
+
+    def __setitem__(self, place: object, value: float) -> None:
+        self.array[place] = value
+
+
+class Plain:
+    """A record of SERIES as uncompiled code sees it, with the arithmetic that compiled code has."""
+
+    def __init__(self) -> None:
+        self.record = np.zeros(1, SERIES)[0]
+
+    def __getitem__(self, field: str) -> object:
+        value = self.record[field]
+        return Cells(value) if isinstance(value, np.ndarray) else value.item()
+
+    def __setitem__(self, field: str, value: float) -> None:
+        self.record[field] = value
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_compiled_acute_baseline_equals_the_plain_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.round(70 + 5 * rng.standard_normal(400) + 20 * (rng.random(400) < 0.01), 1)
+    half = np.arange(400) % 48
+    compiled, plain = np.zeros(1, SERIES)[0], Plain()
+    out = np.zeros(400)
+    acute.score_all(compiled, x, half, half // 2, out)
+    surprise, acute._surprise = acute._surprise, acute._surprise.py_func
+    try:
+        expected = [
+            acute.score.py_func(plain, float(x[i]), int(half[i]), int(half[i] // 2)) for i in range(400)
+        ]
+    finally:
+        acute._surprise = surprise
+    # compiled code keeps a difference of two float32 in float32; the plain one takes it in double
+    assert np.allclose(out, expected, rtol=1e-3, atol=1e-3)
+    assert plain.record["n"] == compiled["n"]
+
+
+def test_the_acute_baseline_is_not_ready_before_it_has_seen_enough() -> None:
+    s = np.zeros(1, SERIES)[0]
+    assert acute.not_ready(s) == 61
+    out = np.zeros(60)
+    acute.score_all(s, np.linspace(60, 80, 60), np.zeros(60, int), np.zeros(60, int), out)
+    assert not out.any()
+    assert acute.not_ready(s) == 1
+
+
+def rule(**values: float) -> np.void:
+    record = np.zeros(1, LIMIT_RULE)
+    for name, value in {"direction": 1, "readings": 1, **values}.items():
+        record[name] = value
+    return record[0]
+
+
+def walk(the_rule: np.void, steps: list[tuple[int, float]]) -> list[int]:
+    state = np.zeros(1, LIMIT_STATE)[0]
+    return [limit.step(state, the_rule, x, 1_000_000 + at, True, True) for at, x in steps]
+
+
+def test_a_limit_opens_at_the_asked_number_of_readings_in_a_row() -> None:
+    hard = rule(value=160, clear=150, readings=2)
+    assert walk(hard, [(0, 165), (1, 140), (2, 165), (3, 165)]) == [0, 0, 0, LIMIT_OPENED]
+
+
+def test_readings_too_far_apart_do_not_persist() -> None:
+    hard = rule(value=160, clear=150, readings=2, within=60_000)
+    assert walk(hard, [(0, 165), (61_000, 165), (100_000, 165)]) == [0, 0, LIMIT_OPENED]
+
+
+def test_a_limit_clears_only_on_the_safe_side_of_the_hysteresis() -> None:
+    hard = rule(value=160, clear=150)
+    opened, between, cleared = walk(hard, [(0, 165), (1, 155), (2, 150)])
+    assert (opened, between) == (LIMIT_OPENED, 0)
+    assert cleared != 0
+
+
+@pytest.mark.parametrize("days", [13, 30])
+def test_the_daily_baseline_needs_two_odd_days_in_a_row_and_two_weeks_before(days: int) -> None:
+    s = np.zeros(1, SERIES)[0]
+    rng = np.random.default_rng(2)
+    for _ in range(days):
+        daily.close_day(s, 120 + rng.normal(0, 3))
+    first = daily.step(s, 160.0, 4.0)
+    daily.close_day(s, 160.0)
+    second = daily.step(s, 160.0, 4.0)
+    assert first == 0
+    assert second == (DAILY_OPENED if days == 30 else 0)
+
+
+def test_two_kilograms_in_three_days_open_a_trend() -> None:
+    s = np.zeros(1, SERIES)[0]
+    asked = np.zeros(1, GAIN_RULE)
+    asked["amount"], asked["clear"], asked["days"] = 2.0, 1.0, 3
+    out = []
+    for day, x in enumerate([80.0, 80.6, 81.2, 81.9, 82.7, 81.0], 20_000):
+        gain.keep_day(s, day, x)
+        out.append(gain.step(s, 0, asked[0], x, day))
+    assert [decision != 0 for decision in out] == [False, False, False, False, True, True]
