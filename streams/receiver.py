@@ -11,7 +11,7 @@ import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 import click
@@ -69,10 +69,10 @@ def verify(secret: str, headers: Any, body: bytes, now: float) -> str:
     raise Refused("no signature fits")
 
 
-def notice(alert: dict[str, Any], locale: str) -> str:
-    """What a nurse reads of one transition: a line, and the explanation below it."""
+def notice(alert: dict[str, Any], locale: str, zone: tzinfo | None = None) -> str:
+    """What a nurse reads of one transition: a line, and the explanation below it; times of `zone` or ours."""
     words = WORDS[locale]
-    when = datetime.fromisoformat(alert["received_at"]).astimezone().strftime("%d.%m. %H:%M")
+    when = datetime.fromisoformat(alert["received_at"]).astimezone(zone).strftime("%d.%m. %H:%M")
     parts = [
         f"{MARKS.get(alert['severity'], '●')} {words.get(alert['severity'], alert['severity']):<7}",
         alert["patient"],

@@ -25,7 +25,7 @@ from streams.page import create_page
 from streams.receiver import coloured, create_receiver, notice
 from streams.settings import load_settings
 from streams.transports.log.store import Log
-from streams.ward import Ward
+from streams.ward import ZONE, Ward
 
 SPEED: Final = 60.0  # of the ward's live part: a minute in a second
 LIVE_TICK: Final = 60_000  # ms of received time between ticks of the live part
@@ -68,8 +68,8 @@ SAYS: Final = {
 class Desk:
     """The nurse's desk: prints what the webhooks bring, counts what lies too far back."""
 
-    def __init__(self, locale: str, since: int) -> None:
-        self.locale, self.since = locale, since
+    def __init__(self, locale: str, since: int, zone: ZoneInfo | None) -> None:
+        self.locale, self.since, self.zone = locale, since, zone
         self.began = time.monotonic()
         self.shown = self.older = 0
 
@@ -85,12 +85,12 @@ class Desk:
             self.older += 1
             return
         self.shown += 1
-        click.echo(coloured(notice(alert, self.locale), alert["severity"], alert["event"]))
+        click.echo(coloured(notice(alert, self.locale, self.zone), alert["severity"], alert["event"]))
 
 
 def last_morning(now: datetime) -> int:
     """The ms of the last 6:45 in the ward's time zone: the live part begins before the morning's rounds."""
-    local = now.astimezone(ZoneInfo("Europe/Paris"))
+    local = now.astimezone(ZoneInfo(ZONE))
     morning = local.replace(hour=0, minute=0, second=0, microsecond=0) + MORNING
     return round((morning if morning <= local else morning - timedelta(days=1)).timestamp() * 1000)
 
@@ -137,7 +137,7 @@ async def run(
 ) -> int:
     """Everything up, fed, and down again; the exit code."""
     stop = stop_event()
-    desk = Desk(options["locale"], ward.live_from - RECENT if ward else 0)
+    desk = Desk(options["locale"], ward.live_from - RECENT if ward else 0, ZoneInfo(ZONE) if ward else None)
     desk.say("hello" if ward else "recording")
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     settings = load_settings(broker=f"log://{folder}?sync=normal", ticks="log")

@@ -85,6 +85,10 @@ class Page:
             body=(STATIC / "index.html").read_bytes(), content_type="text/html", charset="utf-8"
         )
 
+    async def icon(self, request: web.Request) -> web.StreamResponse:
+        """None: browsers ask for it unbidden."""
+        return web.Response(status=204)
+
     async def static(self, request: web.Request) -> web.StreamResponse:
         """A file that ships with the page."""
         name = request.match_info["name"]
@@ -167,6 +171,7 @@ def create_page(
     app.add_routes(
         [
             web.get("/", page.index),
+            web.get("/favicon.ico", page.icon),
             web.get("/static/{name}", page.static),
             web.get("/api/fixed", page.fixed),
             web.get("/api/ward", page.ward),

@@ -4,6 +4,6 @@ Everything is a pure function of a seed and of the moment at which the live part
 No line of it describes a real person.
 """
 
-from streams.ward.simulation import Arrival, Ward
+from streams.ward.simulation import ZONE, Arrival, Ward
 
-__all__ = ["Arrival", "Ward"]
+__all__ = ["ZONE", "Arrival", "Ward"]

@@ -91,7 +91,7 @@ export function drawChart(chart, vital, name, width, height = 190) {
   for (const { value, severity } of chart.limits) {
     if (value < low || value > high) continue;
     svg.append(node("line", { class: `limit ${severity}`, x1: PAD.left, x2: width - PAD.right, y1: y(value), y2: y(value) }));
-    svg.append(node("text", { class: "limit-text", x: width - PAD.right, y: y(value) - 4, "text-anchor": "end" }, `${t("limit_line")} ${number(value, vital.decimals)}`));
+    svg.append(node("text", { class: "limit-text", x: PAD.left + 4, y: y(value) - 4 }, `${t("limit_line")} ${number(value, vital.decimals)}`));
   }
   for (const opened of chart.opened) {
     const at = Date.parse(opened);
