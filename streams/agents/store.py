@@ -1,38 +1,77 @@
-"""The store agent: results and alerts into the sink, acknowledged once the sink has confirmed them."""
+"""The store agent: results and alerts into the sink, acknowledged once the sink has confirmed them.
+
+A sink that is away delays this agent alone: nothing is acknowledged, the log keeps what waits, and the
+agent tries again in place, for ever. One whose settings are wrong is told as an error with its remedy
+and tried once a minute, so that mending it (a new token, a bucket made) needs no restart.
+"""
 
 import asyncio
-import logging
+import random
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+import structlog
 
 from models.wire import Reject, reject_body
+from streams import metrics
 from streams.settings import Settings
-from streams.sinks import Refused, SinkUnavailable
+from streams.sinks import Refused, Sink, SinkMisconfigured, SinkUnavailable
 from streams.sinks.sqlite import SQLiteSink
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
-FIRST_WAIT, LONGEST_WAIT = 0.1, 10.0  # seconds between tries while the sink is away
+FIRST_WAIT: Final = 0.1  # seconds between tries while the sink is away; doubled at each
+LONGEST_WAIT: Final = 10.0
+MENDING_WAIT: Final = 60.0  # seconds between tries while somebody has to mend something
+log = structlog.get_logger(__name__)
+
+
+def wait_before(failures: int, error: SinkUnavailable, jitter: float) -> float:
+    """Seconds until the next try: what the sink asked for at least; `jitter` in [0, 1) spreads workers."""
+    if isinstance(error, SinkMisconfigured):
+        return MENDING_WAIT
+    wait = min(FIRST_WAIT * 2 ** min(failures, 20), LONGEST_WAIT) * (0.5 + jitter / 2)
+    return max(wait, error.wait or 0.0)
 
 
 async def until_available(write: Callable[[], Awaitable[T]]) -> T:
     """Repeat a write until the sink takes it; only this agent waits."""
-    wait = FIRST_WAIT
+    failures = 0
     while True:
+        begin = time.perf_counter()
         try:
-            return await write()
+            done = await write()
         except SinkUnavailable as error:
-            log.warning("sink away, next try in %.1f s: %s", wait, error)
+            wait = wait_before(failures, error, random.random())
+            failures += 1
+            metrics.STORE_UP.set(0)
+            metrics.STORE_RETRIES.labels(error.reason).inc()
+            tell = log.error if isinstance(error, SinkMisconfigured) else log.warning
+            tell("sink away", reason=error.reason, detail=str(error), failures=failures, wait_seconds=wait)
             await asyncio.sleep(wait)
-            wait = min(2 * wait, LONGEST_WAIT)
+        else:
+            if failures:
+                log.info("sink back", failures=failures)
+            metrics.STORE_UP.set(1)
+            metrics.STORE_WRITE.observe(time.perf_counter() - begin)
+            return done
+
+
+def open_sink(settings: Settings) -> Sink:
+    """The sink that the settings name. Raises ConfigurationError when they lack something."""
+    if settings.sink == "influx":
+        from streams.sinks.influx import InfluxSink  # half a second that the embedded worker is spared
+
+        return InfluxSink.of(settings)
+    return SQLiteSink(settings.results_database())
 
 
 def attach(app: Any, settings: Settings) -> None:
     """Give the app its store agents."""
     if settings.sink == "none":
         return
-    sink = SQLiteSink(settings.results_database())
+    sink = open_sink(settings)
     names = {kind: settings.topic(kind) for kind in ("results", "alerts")}
     app.batch_topics |= set(names.values())
     topics = {
@@ -40,24 +79,44 @@ def attach(app: Any, settings: Settings) -> None:
         for kind, name in names.items()
     }
 
-    async def refuse(refused: list[Refused], topic: str, batch: Any) -> None:
-        for line in refused:
-            position = {"topic": topic, "partition": batch.tp.partition, "offset": batch.records[-1].offset}
-            reject = Reject("refused-by-store", line.message, position["offset"], line.line)
-            body = reject_body(reject, position)
-            await (await app.producer.send(settings.topic("rejects"), None, body, None, None, None))
+    async def settle(kind: str, event: Any, write: Callable[[list[bytes]], Awaitable[list[Refused]]]) -> None:
+        """Write a batch; what the sink refuses is durable in the rejects before the acknowledgement."""
+        batch = event.value
+        refused = await until_available(partial(write, batch.values()))
+        offset = batch.records[-1].offset
+        position = {"topic": names[kind], "partition": batch.tp.partition, "offset": offset}
+        sent = [
+            await app.producer.send(
+                settings.topic("rejects"),
+                None,
+                reject_body(Reject("refused-by-store", message, offset, line), position),
+                batch.tp.partition,
+                None,
+                None,
+            )
+            for line, message in refused
+        ]
+        if sent:
+            await asyncio.gather(*sent)
+            metrics.STORE_REFUSED.labels(kind).inc(len(sent))
+            metrics.REJECTS.labels("refused-by-store").inc(len(sent))
+            log.warning("refused by the sink", topic=names[kind], count=len(sent))
+        metrics.STORED.labels(kind).inc(len(batch))
+        event.ack()
 
     @app.agent(topics["results"], name="store-results")
     async def results(stream: Any) -> None:
         async for event in stream.noack().events():
-            batch = event.value
-            refused = await until_available(partial(sink.write_results, batch.values()))
-            await refuse(refused, names["results"], batch)
-            event.ack()
+            await settle("results", event, sink.write_results)
 
     @app.agent(topics["alerts"], name="store-alerts")
     async def alerts(stream: Any) -> None:
         async for event in stream.noack().events():
-            batch = event.value
-            await until_available(partial(sink.write_alerts, batch.values()))
-            event.ack()
+            await settle("alerts", event, sink.write_alerts)
+
+    @app.task
+    async def close() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await sink.close()

@@ -17,6 +17,7 @@ LINE: Final = re.compile(
     rf" ({_FIELD}(?:,{_FIELD})*) (-?[0-9]{{1,19}})$",
     re.MULTILINE | re.ASCII,
 )
+_LINE: Final = re.compile(LINE.pattern.removeprefix("^").removesuffix("$").encode())
 _REVISION: Final = re.compile(r",revision=([0-9]+)i")
 REASON: Final = "not a line of Vigie's results"
 
@@ -41,6 +42,19 @@ def _rows(text: str) -> list[Row]:
 def _revision(fields: str) -> int:
     found = _REVISION.search(fields)
     return int(found[1]) if found else 0
+
+
+def select(frames: Iterable[bytes]) -> tuple[list[bytes], list[Refused]]:
+    """Every line of every frame as it stands, good ones apart from refused ones."""
+    good: list[bytes] = []
+    refused: list[Refused] = []
+    for frame in frames:
+        for line in frame.removesuffix(b"\n").split(b"\n"):
+            if _LINE.fullmatch(line):
+                good.append(line)
+            elif line:
+                refused.append(Refused(line, REASON))
+    return good, refused
 
 
 def read(frames: Iterable[bytes]) -> Lines:

@@ -1,0 +1,222 @@
+"""The InfluxDB sink against a server that gives the measured answers, and a worker whose sink is away."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import unused_port
+
+from streams.agents.store import MENDING_WAIT, wait_before
+from streams.sinks import SinkMisconfigured, SinkUnavailable
+from streams.sinks.influx import LINES, InfluxSink, alert_line
+from streams.sinks.transitions import read
+from tests import workers
+from tests.influx_server import BUCKET, OLDEST, ORGANISATION, TOKEN, Influx
+from tests.test_sqlite_sink import transition
+from tests.test_worker import append, ward
+
+NOW = 1_772_409_600_000_000_000
+
+
+def line(i: int, patient: str = "p-1", time: int | None = None) -> bytes:
+    return b"reading,patient=%s,vital=body-weight value=80.%d %d" % (
+        patient.encode(),
+        i % 10,
+        time or NOW + i,
+    )
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Influx]:
+    running = await Influx().start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def sink(server: Influx) -> AsyncIterator[InfluxSink]:
+    opened = InfluxSink(server.url, ORGANISATION, BUCKET, TOKEN)
+    yield opened
+    await opened.close()
+
+
+async def test_frames_are_written_whole_in_bounded_requests(server: Influx, sink: InfluxSink) -> None:
+    frames = [b"\n".join(line(k * 1000 + i) for i in range(1000)) + b"\n" for k in range(12)]
+    assert await sink.write_results(frames) == []
+    assert len(server.points) == 12_000
+    assert server.requests == [LINES, LINES, 2000]
+
+
+async def test_a_repeated_write_makes_no_second_point(server: Influx, sink: InfluxSink) -> None:
+    for _ in range(2):
+        await sink.write_results([line(1)])
+        await sink.write_alerts([transition(1), transition(2)])
+    assert len(server.points) == 3
+
+
+async def test_a_line_the_server_cannot_read_is_found_and_its_neighbours_land(
+    server: Influx, sink: InfluxSink
+) -> None:
+    good = [line(i) for i in range(1000)]
+    bad = line(2000, patient="p-unreadable")
+    server.unreadable = b"p-unreadable"
+    refused = await sink.write_results([b"\n".join([*good[:700], bad, *good[700:]])])
+    assert [r.line for r in refused] == [bad]
+    assert "400" in refused[0].message
+    assert len(server.points) == 1000
+    assert len(server.requests) < 30  # halves, not line by line
+
+
+async def test_what_is_no_line_of_ours_never_leaves(server: Influx, sink: InfluxSink) -> None:
+    hostile = [
+        b"# comment",
+        b'x,patient=p-1 name="Dupont" 1',
+        b"reading,patient=p-1,vital=x value=nan 1",
+        b"\xff",
+    ]
+    refused = await sink.write_results([b"\n".join([line(1), *hostile])])
+    assert [r.line for r in refused] == hostile
+    assert server.requests == [1]
+
+
+async def test_points_older_than_the_bucket_keeps_are_refused_and_the_others_land(
+    server: Influx, sink: InfluxSink
+) -> None:
+    old = [line(i, time=OLDEST - 1 - i) for i in range(3)]
+    refused = await sink.write_results([b"\n".join([line(1), old[0], line(2), *old[1:], line(3)])])
+    assert {r.line for r in refused} == set(old)
+    assert all("422" in r.message for r in refused)
+    assert len(server.points) == 3
+
+
+async def test_a_batch_that_is_dropped_whole_takes_one_request(server: Influx, sink: InfluxSink) -> None:
+    old = [line(i, time=OLDEST - 1 - i) for i in range(2000)]
+    assert len(await sink.write_results([b"\n".join(old)])) == 2000
+    assert server.requests == [2000]
+
+
+async def test_a_request_too_large_is_halved(server: Influx, sink: InfluxSink) -> None:
+    server.largest = 3000
+    assert await sink.write_results([b"\n".join(line(i) for i in range(500))]) == []
+    assert len(server.points) == 500
+
+
+@pytest.mark.parametrize(
+    ("organisation", "bucket", "token", "remedy"),
+    [
+        (ORGANISATION, BUCKET, "another", "VIGIE_INFLUX_TOKEN"),
+        ("nobody", BUCKET, TOKEN, "VIGIE_INFLUX_BUCKET"),
+        (ORGANISATION, "nothing", TOKEN, "VIGIE_INFLUX_BUCKET"),
+    ],
+)
+async def test_wrong_settings_are_told_with_their_remedy_and_without_the_token(
+    server: Influx, organisation: str, bucket: str, token: str, remedy: str
+) -> None:
+    sink = InfluxSink(server.url, organisation, bucket, token)
+    with pytest.raises(SinkMisconfigured, match=remedy) as caught:
+        await sink.write_results([line(1)])
+    assert token not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert wait_before(0, caught.value, 0.5) == MENDING_WAIT
+    await sink.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "reason", "wait"),
+    [
+        (429, {"Retry-After": "7"}, "throttled", 7.0),
+        (429, {"Retry-After": "9999999"}, "throttled", 300.0),
+        (429, {}, "throttled", None),
+        (500, {}, "unavailable", None),
+        (503, {"Retry-After": "3"}, "unavailable", 3.0),
+        (503, {"Retry-After": "Wed, 21 Oct"}, "unavailable", None),
+    ],
+)
+async def test_a_server_in_trouble_is_away(
+    server: Influx, sink: InfluxSink, status: int, headers: dict[str, str], reason: str, wait: float | None
+) -> None:
+    server.answers = [lambda: web.Response(status=status, headers=headers, text=line(1).decode())]
+    with pytest.raises(SinkUnavailable) as caught:
+        await sink.write_results([line(1)])
+    assert (caught.value.reason, caught.value.wait) == (reason, wait)
+    assert "p-1" not in str(caught.value)
+    assert await sink.write_results([line(1)]) == []
+
+
+async def test_a_redirect_is_not_followed(server: Influx, sink: InfluxSink) -> None:
+    server.answers = [lambda: web.Response(status=307, headers={"Location": server.url + "/elsewhere"})]
+    with pytest.raises(SinkMisconfigured, match="VIGIE_INFLUX_URL"):
+        await sink.write_results([line(1)])
+    assert server.requests == [1]
+
+
+async def test_nobody_there_is_away() -> None:
+    sink = InfluxSink(f"http://127.0.0.1:{unused_port()}", ORGANISATION, BUCKET, TOKEN)
+    with pytest.raises(SinkUnavailable, match="does not answer"):
+        await sink.write_results([line(1)])
+    await sink.close()
+
+
+def test_two_transitions_of_one_instant_are_two_points() -> None:
+    known, _ = read([transition(1), transition(2), transition(1, alert_id="a-2")])
+    keys = {(made.split(b" ")[0], made.rsplit(b" ")[-1]) for made in (alert_line(t) for t, _ in known)}
+    assert len(keys) == 3
+
+
+async def test_an_explanation_cannot_break_out_of_its_field(server: Influx, sink: InfluxSink) -> None:
+    hostile = 'a "quoted" \\ word,\nreading,patient=p-9,vital=x value=1 1\\'
+    assert await sink.write_alerts([transition(1, explanation={"en": hostile, "fr": "é"})]) == []
+    assert len(server.points) == 1
+    assert [r.line for r in await sink.write_alerts([transition(1, patient="p 1,x=y")])]
+
+
+async def test_a_sink_that_is_away_delays_only_itself_and_loses_nothing(
+    server: Influx, tmp_path: Path
+) -> None:
+    told: set[str] = set()
+
+    async def receive(request: web.Request) -> web.Response:
+        told.add(request.headers["webhook-id"])
+        return web.Response(status=204)
+
+    nurse = web.Application()
+    nurse.router.add_post("/", receive)
+    runner = web.AppRunner(nurse)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    secret = "whsec_" + base64.b64encode(b"a test's secret of thirty bytes").decode()
+    endpoint = {"name": "nurse", "url": f"http://127.0.0.1:{runner.addresses[0][1]}/", "secret": secret}
+    server.away = True
+    await asyncio.to_thread(append, tmp_path, ward(3000))
+    worker = workers.start(
+        tmp_path,
+        VIGIE_SINK="influx",
+        VIGIE_INFLUX_URL=server.url,
+        VIGIE_INFLUX_ORG=ORGANISATION,
+        VIGIE_INFLUX_BUCKET=BUCKET,
+        VIGIE_INFLUX_TOKEN=TOKEN,
+        VIGIE_ENDPOINTS=json.dumps([endpoint]),
+    )
+    for _ in range(300):
+        await asyncio.sleep(0.1)
+        alerts = (await asyncio.to_thread(workers.told, tmp_path))[1]
+        ids = {f"{body['alert_id']}-{body['sequence']}" for body in map(json.loads, alerts)}
+        if len(ids) > 20 and told == ids and server.requests:
+            break
+    assert told == ids
+    assert not server.points
+    server.away = False
+    await asyncio.to_thread(workers.wait_until_drained, tmp_path)
+    assert await asyncio.to_thread(workers.stop, worker) == 0
+    lines, alerts = await asyncio.to_thread(workers.told, tmp_path)
+    series = {(made.split(b" ")[0], int(made.rsplit(b" ", 1)[1])) for made in lines}
+    assert {key for key in server.points if not key[0].startswith(b"alert")} == series
+    assert sum(key[0].startswith(b"alert") for key in server.points) == len(alerts)
+    said = (tmp_path / "worker.txt").read_text()
+    assert "sink away" in said
+    assert TOKEN not in said
+    await runner.cleanup()
