@@ -8,6 +8,7 @@ import faust
 import mode
 from faust.transport.drivers import TRANSPORTS
 
+from streams import metrics
 from streams.agents import notify, store, watch
 from streams.settings import Settings
 
@@ -72,6 +73,7 @@ def create_app(settings: Settings, roles: set[str]) -> App:
     )
     for role in sorted(roles):
         ROLES[role](app, settings)
+    metrics.attach(app, settings)
     return app
 
 

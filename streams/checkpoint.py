@@ -6,9 +6,12 @@ repeats some records, and the stamp of each block tells which of them it reflect
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from models.pipeline import Ledger
+from streams import metrics
 from streams.transports.batch import Batch
 
 FRAME_BYTES = 256_000
@@ -26,6 +29,10 @@ class Core(Protocol):
 
     def restore(self, blocks: Mapping[bytes, bytes]) -> None:
         """Take up saved blocks."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What became of everything received."""
 
 
 def frames(lines: bytes) -> list[bytes]:
@@ -49,6 +56,9 @@ class Checkpoint:
         self._events: list[Any] = []
         self._sends: list[Any] = []
         self._lock = asyncio.Lock()
+        # Held from applying a batch until its last output is queued: a snapshot between the two would
+        # save blocks that reflect outputs nobody awaits, and a kill would lose them.
+        self.applying = asyncio.Lock()
         self.saved = 0
 
     async def send(self, topic: str, key: bytes | None, value: bytes, partition: int | None) -> None:
@@ -67,14 +77,16 @@ class Checkpoint:
     async def save(self) -> None:
         """Outputs durable → blocks durable → events acknowledged."""
         async with self._lock:
-            # Taken together, without an await between: the blocks reflect exactly these events.
-            sends, self._sends = self._sends, []
-            events, self._events = self._events, []
-            blocks = [
-                (partition, b"%d/%s" % (partition, number), block)
-                for partition, core in self.cores.items()
-                for number, block in core.snapshot().items()
-            ]
+            begin = time.perf_counter()
+            async with self.applying:
+                # Taken together, without an await between: the blocks reflect exactly these events.
+                sends, self._sends = self._sends, []
+                events, self._events = self._events, []
+                blocks = [
+                    (partition, b"%d/%s" % (partition, number), block)
+                    for partition, core in self.cores.items()
+                    for number, block in core.snapshot().items()
+                ]
             if sends:
                 await asyncio.gather(*sends)
             saving = [
@@ -86,6 +98,9 @@ class Checkpoint:
             for event in events:
                 event.ack()
             self.saved += len(events)
+            metrics.CHECKPOINT.observe(time.perf_counter() - begin)
+            metrics.CHECKPOINT_AT.set_to_current_time()
+            metrics.show_ledgers(core.ledger for core in self.cores.values())
 
     async def recover(self, partitions: set[int]) -> None:
         """Build the pipelines of newly assigned partitions from the table; drop those that went."""

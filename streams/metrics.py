@@ -6,13 +6,22 @@ becomes a label value before it is found in its set, so that no input can make n
 
 import asyncio
 import time
+from collections import Counter as Counts
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+import msgspec
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    start_http_server,
+)
 
-from models.pipeline import Ledger
+from models.pipeline import Ledger, Outputs
 from models.wire import REASONS
 from streams.settings import Settings
 
@@ -28,6 +37,7 @@ FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5
 SLOW: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LAG_SECONDS: Final = 5.0  # between looks at the lag
 
+disable_created_metrics()  # a series more for each counter, of no use to Prometheus
 REGISTRY: Final = CollectorRegistry()
 
 
@@ -75,19 +85,33 @@ OLDEST: Final = _gauge(
 )
 
 
+class Words(msgspec.Struct):
+    """What is counted of a transition."""
+
+    kind: str
+    severity: str
+    event: str
+
+
+_words = msgspec.json.Decoder(Words).decode
+
+
 def known(value: str, names: Iterable[str]) -> str:
     """The value when its set holds it, else `other`."""
     return value if value in names else OTHER
 
 
-def count_alert(kind: str, severity: str, event: str) -> None:
-    """Count a transition."""
-    ALERTS.labels(known(kind, KINDS), known(severity, SEVERITIES), known(event, EVENTS)).inc()
-
-
-def count_reject(reason: str) -> None:
-    """Count a record that went to the rejects topic."""
-    REJECTS.labels(known(reason, REASONS)).inc()
+def count_outputs(records: int, outputs: Outputs) -> None:
+    """Count what the core made of a batch of records."""
+    RECORDS.inc(records)
+    RESULT_BYTES.inc(len(outputs.results))
+    for reason, count in Counts(reject.reason for reject in outputs.rejects).items():
+        REJECTS.labels(known(reason, REASONS)).inc(count)
+    for alert in outputs.alerts:
+        words = _words(alert.body)
+        ALERTS.labels(
+            known(words.kind, KINDS), known(words.severity, SEVERITIES), known(words.event, EVENTS)
+        ).inc()
 
 
 def show_ledgers(ledgers: Iterable[Ledger]) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from models.pipeline import Pipeline
 from models.wire import reject_body
+from streams import metrics
 from streams.checkpoint import Checkpoint, frames
 from streams.configuration import load_catalog, load_default_plan
 from streams.settings import Settings
@@ -46,19 +47,22 @@ def attach(app: Any, settings: Settings) -> None:
     async def watch(stream: Any) -> None:
         async for event in stream.noack().events():
             batch = event.value
-            outputs = checkpoint.apply(batch)
             partition = batch.tp.partition
-            for alert in outputs.alerts:
-                key = alert.patient.encode()
-                await checkpoint.send(settings.topic("alerts"), key, alert.body, None)
-            for frame in frames(outputs.results):
-                await checkpoint.send(settings.topic("results"), None, frame, partition)
-            for reject in outputs.rejects:
-                position = {"topic": readings, "partition": partition, "offset": reject.offset}
-                await checkpoint.send(
-                    settings.topic("rejects"), None, reject_body(reject, position), partition
-                )
-            checkpoint.took(event)
+            async with checkpoint.applying:
+                with metrics.timed(metrics.BATCH):
+                    outputs = checkpoint.apply(batch)
+                for alert in outputs.alerts:
+                    key = alert.patient.encode()
+                    await checkpoint.send(settings.topic("alerts"), key, alert.body, None)
+                for frame in frames(outputs.results):
+                    await checkpoint.send(settings.topic("results"), None, frame, partition)
+                for reject in outputs.rejects:
+                    position = {"topic": readings, "partition": partition, "offset": reject.offset}
+                    await checkpoint.send(
+                        settings.topic("rejects"), None, reject_body(reject, position), partition
+                    )
+                checkpoint.took(event)
+            metrics.count_outputs(len(batch), outputs)
             if checkpoint.crowded():
                 await checkpoint.save()
 

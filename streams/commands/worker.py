@@ -3,6 +3,7 @@
 import click
 import mode
 
+from streams import logs
 from streams.app import ROLES, create_app
 from streams.settings import load_settings
 
@@ -15,6 +16,9 @@ def command(roles: str) -> None:
     if not chosen <= set(ROLES):
         raise click.UsageError(f"--roles: choose of {', '.join(ROLES)}")
     settings = load_settings()
+    logs.configure(settings)
     app = create_app(settings, chosen)
-    worker = mode.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, daemon=True)
+    worker = mode.Worker(
+        app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, daemon=True
+    )
     worker.execute_from_commandline()

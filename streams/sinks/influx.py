@@ -22,7 +22,7 @@ from streams.settings import Settings
 from streams.sinks import Refused, SinkMisconfigured, SinkUnavailable, lines, transitions
 
 LINES: Final = 5000  # of a request; the server's own advice
-REQUEST_MILLISECONDS: Final = 30_000
+REQUEST_MILLISECONDS: Final = 10_000
 LONGEST_WAIT: Final = 300.0  # seconds; a longer Retry-After is cut to this
 REMEDIES: Final = {
     401: "InfluxDB knows no such token (401): set VIGIE_INFLUX_TOKEN",
