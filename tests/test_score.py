@@ -117,3 +117,12 @@ def test_two_kilograms_in_three_days_open_a_trend() -> None:
         gain.keep_day(s, day, x)
         out.append(gain.step(s, 0, asked[0], x, day))
     assert [decision != 0 for decision in out] == [False, False, False, False, True, True]
+
+
+def test_the_expected_band_of_a_steady_series_is_narrow_from_the_first_score_on() -> None:
+    s = np.zeros(1, SERIES)[0]
+    x = 95.0 + (np.arange(61) * 7 % 5 == 0)
+    acute.score_all(s, x, np.zeros(61, int), np.zeros(61, int), np.zeros(61))
+    centre, half = acute.band(s, 0)
+    assert 94.5 < centre < 96.5
+    assert half < 6

@@ -99,7 +99,8 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
     error_rate = max(1 / 700.0, 1 / n)
     s["error_plain"] += error_rate * (abs(z_clipped) - s["error_plain"])
     s["error_profile"] += error_rate * (min(abs(seasonal), WINSOR) - s["error_profile"])
-    residual_step = min(abs(residual), WINSOR * residual_scale) if warm else min(abs(residual), 1e9)
+    # Before there is a scale to speak of, z knows no bound: the first readings count as at most WINSOR.
+    residual_step = min(abs(residual), WINSOR * residual_scale if warm else WINSOR)
     s["residual_deviation"] += slow * (residual_step - s["residual_deviation"])
     count_next = min(int(count), 254) + 1
     s["profile"][half_hour] = profile + max(1.0 / count_next, 0.14) * (z_clipped - profile)
