@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -75,8 +75,8 @@ def guard(secrets: Iterable[str]) -> Callable[[Any, str, Event], Event]:
     return process
 
 
-def configure(settings: Settings) -> None:
-    """Send every log of this process through the guards, as JSON lines, to standard error."""
+def configure(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send every log of this process through the guards, as JSON lines, to a stream (standard error)."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -93,7 +93,7 @@ def configure(settings: Settings) -> None:
             structlog.processors.JSONRenderer(sort_keys=True, ensure_ascii=False),
         ],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -47,7 +47,7 @@ def attach(app: Any, settings: Settings) -> None:
     async def watch(stream: Any) -> None:
         async for event in stream.noack().events():
             batch = event.value
-            partition = batch.tp.partition
+            partition, records = batch.tp.partition, len(batch)  # before the records are let go of
             async with checkpoint.applying:
                 with metrics.timed(metrics.BATCH):
                     outputs = checkpoint.apply(batch)
@@ -62,7 +62,7 @@ def attach(app: Any, settings: Settings) -> None:
                         settings.topic("rejects"), None, reject_body(reject, position), partition
                     )
                 checkpoint.took(event)
-            metrics.count_outputs(len(batch), outputs)
+            metrics.count_outputs(records, outputs)
             if checkpoint.crowded():
                 await checkpoint.save()
 
