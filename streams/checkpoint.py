@@ -60,6 +60,8 @@ class Checkpoint:
         # save blocks that reflect outputs nobody awaits, and a kill would lose them.
         self.applying = asyncio.Lock()
         self.saved = 0
+        self._applied: dict[int, int] = {}  # partition → the last offset its pipeline took
+        self._paused = False  # between losing partitions and taking up the next ones
 
     async def send(self, topic: str, key: bytes | None, value: bytes, partition: int | None) -> None:
         """Queue an output; the next checkpoint awaits it."""
@@ -74,8 +76,28 @@ class Checkpoint:
         """Whether so much waits that a checkpoint should come early."""
         return len(self._events) >= OUTSTANDING_BATCHES
 
+    async def release(self) -> None:
+        """Before partitions go: save, then touch nothing until the next ones are here.
+
+        A block sent after another worker took its partition over would hide a newer one.
+        """
+        await self.save()
+        self._paused = True
+
     async def save(self) -> None:
-        """Outputs durable → blocks durable → events acknowledged."""
+        """Outputs durable → blocks durable → events acknowledged.
+
+        A failure stops the worker: blocks count as saved from the snapshot on.
+        """
+        if self._paused:
+            return
+        try:
+            await self._save()
+        except Exception as error:
+            await self.app.crash(error)
+            raise
+
+    async def _save(self) -> None:
         async with self._lock:
             begin = time.perf_counter()
             async with self.applying:
@@ -107,6 +129,7 @@ class Checkpoint:
         for partition in list(self.cores):
             if partition not in partitions:
                 del self.cores[partition]
+                self._applied.pop(partition, None)
         fresh = {p: dict[bytes, bytes]() for p in partitions - set(self.cores)}
         for key, block in self.table.data.items():
             partition, number = key.split(b"/")
@@ -116,12 +139,23 @@ class Checkpoint:
             core = self.make()
             core.restore(saved)
             self.cores[partition] = core
+        self._paused = False
 
     def apply(self, batch: Batch) -> Any:
-        """Run a batch through its partition's pipeline; its records are let go of, all but the last."""
-        records = batch.records
-        batch.records = records[-1:]  # an unacknowledged batch stays in memory until the checkpoint
-        return self.cores[batch.tp.partition].process(
+        """Run a batch through its partition's pipeline; its records are let go of, all but the last.
+
+        None while partitions are on the move: the batch comes again, here or to another worker.
+        """
+        if self._paused:
+            return None
+        partition, records = batch.tp.partition, batch.records
+        # A rebalance reads again from the commit, into a pipeline that kept its place.
+        applied = self._applied.get(partition, -1)
+        if records[0].offset <= applied:
+            records = [record for record in records if record.offset > applied]
+        batch.records = batch.records[-1:]  # an unacknowledged batch stays in memory until the checkpoint
+        self._applied[partition] = max(applied, batch.records[0].offset)
+        return self.cores[partition].process(
             [record.value or b"" for record in records],
             [record.timestamp for record in records],
             [record.offset for record in records],

@@ -9,7 +9,8 @@ from typing import Final, Literal, NamedTuple
 Outcome = Literal["delivered", "unavailable", "throttled", "refused", "gone", "expired"]
 
 FIRST_WAIT: Final = 1.0  # seconds; doubled at each try
-LONGEST_WAIT: Final = 600.0
+LONGEST_WAIT: Final = 600.0  # of one delivery
+LONGEST_PAUSE: Final = 60.0  # of an endpoint: one try a minute finds out soon that it is back
 GIVE_UP_SECONDS: Final = 3 * 86_400.0  # about what the standard's schedule spans
 LONGEST_RETRY_AFTER: Final = 3600.0
 
@@ -63,23 +64,30 @@ def retry_after(value: str | None, now: float) -> float | None:
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER) if seconds == seconds else None
 
 
+def backoff(failures: int, longest: float, jitter: float) -> float:
+    """Seconds to wait after so many failures in a row: doubled each time, spread by `jitter` in [0, 1)."""
+    return min(FIRST_WAIT * 2 ** min(failures - 1, 20), longest) * (0.5 + jitter / 2)
+
+
 def decide(
     status: int | None, after: str | None, attempts: int, first_at: float, now: float, jitter: float
 ) -> Decision:
     """What an answer means. status None = no answer; attempts so far, this one included.
 
-    Only a 2xx delivers. Silence, 408, 429 and 5xx are tried again with exponential waits, jittered by
-    `jitter` in [0, 1), for three days; any other answer is final; 410 asks to stop for good.
+    Only a 2xx delivers, and only a 410 asks to stop for good. Everything else, a redirect, a 401 or a 404
+    too, is tried again with exponential waits for three days: a receiver whose address or secret is being
+    mended must not cost a nurse an alert. `jitter` in [0, 1).
     """
     if status is not None and 200 <= status < 300:
         return Decision("delivered", None)
     if status == 410:
         return Decision("gone", None)
-    if status is not None and status < 500 and status not in (408, 425, 429):
-        return Decision("refused", None)
     if now - first_at > GIVE_UP_SECONDS:
         return Decision("expired", None)
-    wait = min(FIRST_WAIT * 2 ** min(attempts - 1, 20), LONGEST_WAIT) * (0.5 + jitter / 2)
-    asked = retry_after(after, now)
-    outcome: Outcome = "throttled" if status == 429 else "unavailable"
-    return Decision(outcome, max(wait, asked) if asked is not None else wait)
+    outcome: Outcome = "unavailable"
+    if status == 429:
+        outcome = "throttled"
+    elif status is not None and status < 500 and status not in (408, 425):
+        outcome = "refused"
+    wait = backoff(attempts, LONGEST_WAIT, jitter)
+    return Decision(outcome, max(wait, retry_after(after, now) or 0.0))

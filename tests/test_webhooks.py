@@ -36,9 +36,9 @@ def test_a_weak_secret_is_refused_with_its_remedy(secret: str) -> None:
     [
         (200, None, "delivered", False),
         (204, None, "delivered", False),
-        (301, None, "refused", False),
-        (400, None, "refused", False),
-        (404, None, "refused", False),
+        (301, None, "refused", True),
+        (400, None, "refused", True),
+        (404, None, "refused", True),
         (408, None, "unavailable", True),
         (410, None, "gone", False),
         (429, "7", "throttled", True),

@@ -1,172 +1,106 @@
 """The notify agent: every alert transition to every endpoint of its route, until a 2xx.
 
-The outbox is the deliveries topic, compacted: a pending record, with the body, is durable before the
-alert is acknowledged; its outcome replaces it. Each endpoint has a queue of its own, in order, so that a
-dead one delays nobody else.
+Each endpoint has a queue and a task of its own: a dead one delays nobody else.
 """
 
 import asyncio
-import logging
+import contextlib
 import random
 import time
-from collections import deque
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
-import msgspec
+import structlog
 
+from streams import metrics
+from streams.outbox import Delivery, Outbox, Place
 from streams.settings import Endpoint, Settings
-from streams.webhooks import decide, headers, secret_bytes
+from streams.webhooks import decide, headers, retry_after
 
-log = logging.getLogger(__name__)
-ATTEMPT_SECONDS = 10.0
-ANSWER_BYTES = 65_536
-KEPT_SECONDS = 7 * 86_400.0  # a delivery's outcome is remembered this long, to know repeats
-
-
-class Envelope(msgspec.Struct):
-    """What routing needs of a transition."""
-
-    alert_id: str
-    sequence: int
-    route: str = ""
+ATTEMPT_SECONDS: Final = 10.0  # all of it: name, connection, answer
+ANSWER_BYTES: Final = 65_536  # more of an answer is not read
+log = structlog.get_logger(__name__)
 
 
-class Delivery(msgspec.Struct):
-    """One transition for one endpoint, as kept in the deliveries topic. Times in epoch seconds."""
-
-    status: str  # pending, delivered, refused, gone, expired
-    webhook_id: str
-    endpoint: str
-    first_at: float
-    attempts: int = 0
-    last_at: float | None = None
-    answer: int | None = None
-    body: str | None = None  # kept while pending
+def new_session() -> aiohttp.ClientSession:
+    """A client that follows no proxies of the environment, keeps no cookies and unpacks nothing."""
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=ATTEMPT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        headers={"user-agent": "vigie"},
+    )
 
 
-class Outbox:
-    """Deliveries of the owned partitions, and the queues of the endpoints."""
+async def post(
+    session: aiohttp.ClientSession, endpoint: Endpoint, webhook_id: str, body: bytes
+) -> tuple[int | None, str | None]:
+    """One attempt: (status, Retry-After); status None without an answer. The first line of it decides."""
+    signed = headers(endpoint.secret.get_secret_value(), webhook_id, int(time.time()), body)
+    status, after = None, None
+    try:
+        async with session.post(endpoint.url, data=body, headers=signed, allow_redirects=False) as answer:
+            status, after = answer.status, answer.headers.get("retry-after")
+            await answer.content.read(ANSWER_BYTES)  # lets the connection be used again
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        log.info("answer broken off", endpoint=endpoint.name, status=status, error=type(error).__name__)
+    return status, after
 
-    def __init__(self, app: Any, topic: str, endpoints: list[Endpoint]) -> None:
-        self.app, self.topic = app, topic
-        self.endpoints = {endpoint.name: endpoint for endpoint in endpoints}
-        for endpoint in endpoints:
-            secret_bytes(endpoint.secret.get_secret_value())  # fail at the start, not at the first alert
-        self.known: dict[int, dict[bytes, Delivery]] = {}
-        self.queues: dict[str, deque[tuple[int, bytes]]] = {name: deque() for name in self.endpoints}
-        self.wake = {name: asyncio.Event() for name in self.endpoints}
-        self.disabled: set[str] = set()
 
-    async def keep(self, partition: int, key: bytes, delivery: Delivery | None) -> Any:
-        """Write a delivery (None forgets it); returns the future of the write."""
-        value = msgspec.json.encode(delivery) if delivery is not None else None
-        return await self.app.producer.send(self.topic, key, value, partition, None, None)
+class Courier:
+    """Delivers the queue of one endpoint, for ever."""
 
-    def recover(self, partitions: set[int], saved: dict[bytes, bytes]) -> None:
-        """Take up newly owned partitions; what is pending goes on."""
-        for partition in set(self.known) - partitions:
-            del self.known[partition]
-        fresh = partitions - set(self.known)
-        self.known |= {partition: {} for partition in fresh}
-        for key, value in saved.items():
-            partition = int(key.partition(b"/")[0])
-            if partition in fresh:
-                self.known[partition][key] = msgspec.json.decode(value, type=Delivery)
-        for name, queue in self.queues.items():
-            queue.clear()
-            waiting = [
-                (delivery.first_at, partition, key)
-                for partition, deliveries in self.known.items()
-                for key, delivery in deliveries.items()
-                if delivery.status == "pending" and delivery.endpoint == name
-            ]
-            queue.extend((partition, key) for _, partition, key in sorted(waiting))
-            self.wake[name].set()
+    def __init__(self, outbox: Outbox, endpoint: Endpoint, session: aiohttp.ClientSession) -> None:
+        self.outbox, self.endpoint, self.session = outbox, endpoint, session
+        self.queue, self.wake = outbox.queues[endpoint.name], outbox.wake[endpoint.name]
 
-    async def take(self, partition: int, bodies: list[bytes]) -> None:
-        """Make transitions durable as pending deliveries, then queue them. Repeats are known."""
-        writes, fresh = [], []
-        for body in bodies:
-            envelope = msgspec.json.decode(body, type=Envelope)
-            webhook_id = f"{envelope.alert_id}-{envelope.sequence}"
-            for endpoint in self.endpoints.values():
-                key = f"{partition}/{webhook_id}|{endpoint.name}".encode()
-                routed = not endpoint.routes or envelope.route in endpoint.routes
-                if not routed or key in self.known.setdefault(partition, {}):
-                    continue
-                delivery = Delivery("pending", webhook_id, endpoint.name, time.time(), body=body.decode())
-                self.known[partition][key] = delivery
-                writes.append(await self.keep(partition, key, delivery))
-                fresh.append((endpoint.name, (partition, key)))
-        if writes:
-            await asyncio.gather(*writes)
-        for name, item in fresh:
-            self.queues[name].append(item)
-            self.wake[name].set()
-
-    async def forget_old(self) -> None:
-        """Drop outcomes that are older than any repeat."""
-        horizon = time.time() - KEPT_SECONDS
-        for partition, deliveries in self.known.items():
-            for key in [k for k, d in deliveries.items() if d.body is None and d.first_at < horizon]:
-                del deliveries[key]
-                await self.keep(partition, key, None)
-
-    async def serve(self, name: str, session: aiohttp.ClientSession) -> None:
-        """Deliver one endpoint's queue, in order, for ever."""
-        endpoint, queue = self.endpoints[name], self.queues[name]
+    async def serve(self) -> None:
+        """Try whatever is due, until the endpoint says that it is gone."""
         while True:
-            if not queue or name in self.disabled:
-                self.wake[name].clear()
-                await self.wake[name].wait()
+            self.wake.clear()
+            place, wait = self.queue.due(time.monotonic())
+            if place is None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.wake.wait(), wait)
                 continue
-            partition, key = queue[0]
-            delivery = self.known.get(partition, {}).get(key)
-            if delivery is None or delivery.body is None:
-                queue.popleft()
-                continue
-            wait = await self._attempt(endpoint, partition, key, delivery, session)
-            if wait is None:
-                if queue and queue[0] == (partition, key):
-                    queue.popleft()
-            else:
-                await asyncio.sleep(wait)
+            delivery = self.outbox.find(place)
+            if delivery is None:
+                self.queue.items.pop(place, None)
+            elif await self.attempt(place, delivery) == "gone":
+                log.error(
+                    "endpoint gone, nothing more goes there until a restart", endpoint=self.endpoint.name
+                )
+                return
 
-    async def _attempt(
-        self,
-        endpoint: Endpoint,
-        partition: int,
-        key: bytes,
-        delivery: Delivery,
-        session: aiohttp.ClientSession,
-    ) -> float | None:
-        """One try; returns the wait before the next, None when the delivery is settled."""
-        body = (delivery.body or "").encode()
-        now = time.time()
-        signed = headers(endpoint.secret.get_secret_value(), delivery.webhook_id, int(now), body)
-        status, after = None, None
-        try:
-            async with session.post(endpoint.url, data=body, headers=signed, allow_redirects=False) as answer:
-                status, after = answer.status, answer.headers.get("retry-after")
-                await answer.content.read(ANSWER_BYTES)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.info("endpoint %s: no answer (%s)", endpoint.name, type(error).__name__)
+    async def attempt(self, place: Place, delivery: Delivery) -> str:
+        """One try, and what follows from it; returns its outcome."""
+        name = self.endpoint.name
+        with metrics.timed(metrics.ATTEMPT.labels(name)):
+            body = (delivery.body or "").encode()
+            status, after = await post(self.session, self.endpoint, delivery.webhook_id, body)
+        now, jitter = time.time(), random.random()
         delivery.attempts += 1
         delivery.last_at, delivery.answer = now, status
-        outcome, wait = decide(
-            status, after, delivery.attempts, delivery.first_at, time.time(), random.random()
-        )
+        outcome, wait = decide(status, after, delivery.attempts, delivery.first_at, now, jitter)
+        metrics.ATTEMPTS.labels(name, outcome).inc()
         if wait is not None:
-            log.warning("endpoint %s: %s, next try in %.0f s", endpoint.name, outcome, wait)
-            return wait
-        delivery.status, delivery.body = outcome, None
-        await (await self.keep(partition, key, delivery))
-        if outcome == "gone":
-            self.disabled.add(endpoint.name)
+            asked = retry_after(after, now) or 0.0
+            self.queue.failed(place, time.monotonic(), wait, asked, jitter, outcome == "refused")
+        elif self.outbox.find(place) is delivery:  # still ours
+            await self.outbox.settle(place, delivery, outcome)
         if outcome != "delivered":
-            log.error("endpoint %s: %s (%s) for %s", endpoint.name, outcome, status, delivery.webhook_id)
-        return None
+            tell = log.error if wait is None else log.warning
+            tell(
+                "not delivered",
+                endpoint=name,
+                outcome=outcome,
+                status=status,
+                webhook_id=delivery.webhook_id,
+                attempts=delivery.attempts,
+                wait_seconds=wait,
+                failures=self.queue.failures,
+            )
+        return outcome
 
 
 def attach(app: Any, settings: Settings) -> None:
@@ -193,7 +127,7 @@ def attach(app: Any, settings: Settings) -> None:
         try:
             mine = {tp.partition for tp in app.consumer.assignment() if tp.topic == alerts}
             outbox.recover(mine, dict(table.data.items()))
-        except Exception as error:
+        except Exception as error:  # Faust swallows what this raises
             await app.crash(error)
             raise
 
@@ -205,9 +139,9 @@ def attach(app: Any, settings: Settings) -> None:
 
     @app.task
     async def deliver() -> None:
-        timeout = aiohttp.ClientTimeout(total=ATTEMPT_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            await asyncio.gather(*(outbox.serve(name, session) for name in outbox.endpoints))
+        async with new_session() as session:
+            couriers = [Courier(outbox, endpoint, session) for endpoint in settings.endpoints]
+            await asyncio.gather(*(courier.serve() for courier in couriers))
 
     @app.timer(interval=3600.0)
     async def forget() -> None:

@@ -31,7 +31,7 @@ def attach(app: Any, settings: Settings) -> None:
         "state", key_type=bytes, value_type=bytes, partitions=settings.partitions, changelog_topic=state
     )
     checkpoint = Checkpoint(app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone))
-    app.before_revoke = checkpoint.save
+    app.before_revoke = checkpoint.release
     app.final_checkpoint = checkpoint.save
 
     @table.on_recover
@@ -51,6 +51,8 @@ def attach(app: Any, settings: Settings) -> None:
             async with checkpoint.applying:
                 with metrics.timed(metrics.BATCH):
                     outputs = checkpoint.apply(batch)
+                if outputs is None:
+                    continue
                 for alert in outputs.alerts:
                     key = alert.patient.encode()
                     await checkpoint.send(settings.topic("alerts"), key, alert.body, None)
