@@ -142,22 +142,19 @@ class Checkpoint:
         self._paused = False
 
     def apply(self, batch: Batch) -> Any:
-        """Run a batch through its partition's pipeline; its records are let go of, all but the last.
+        """Run a batch through its partition's pipeline; its records are let go of.
 
         None while partitions are on the move: the batch comes again, here or to another worker.
         """
         if self._paused:
             return None
-        partition, records = batch.tp.partition, batch.records
         # A rebalance reads again from the commit, into a pipeline that kept its place.
+        partition = batch.tp.partition
         applied = self._applied.get(partition, -1)
-        if records[0].offset <= applied:
-            records = [record for record in records if record.offset > applied]
-        batch.records = batch.records[-1:]  # an unacknowledged batch stays in memory until the checkpoint
-        self._applied[partition] = max(applied, batch.records[0].offset)
-        return self.cores[partition].process(
-            [record.value or b"" for record in records],
-            [record.timestamp for record in records],
-            [record.offset for record in records],
-            [record.key for record in records],
+        self._applied[partition] = max(applied, batch.last)
+        fresh = batch if batch.first > applied else batch.after(applied) if batch.last > applied else None
+        outputs = self.cores[partition].process(
+            *((fresh.values, fresh.timestamps, fresh.offsets, fresh.keys) if fresh else ([], [], [], []))
         )
+        batch.let_go()
+        return outputs

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     partitions: int = Field(4, ge=1, le=1024)
     ticks: Literal["worker", "log"] = "worker"
     tick_seconds: float = Field(5.0, gt=0)
-    checkpoint_seconds: float = Field(2.0, gt=0)
+    checkpoint_seconds: float = Field(5.0, gt=0)
     catalogue: Path | None = None
     default_plan: Path | None = None
     sink: Literal["sqlite", "influx", "none"] = "sqlite"

@@ -23,6 +23,8 @@ from streams.sinks.sqlite import SQLiteSink
 T = TypeVar("T")
 FIRST_WAIT: Final = 0.1  # seconds between tries while the sink is away; doubled at each
 LONGEST_WAIT: Final = 10.0
+WRITE_EVERY: Final = 1.0  # seconds between the beginnings of two writes while there is a backlog
+GROUP_BYTES: Final = 8 << 20  # no more waits in memory: the log keeps the rest
 MENDING_WAIT: Final = 60.0  # seconds between tries while somebody has to mend something
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,77 @@ def open_sink(settings: Settings) -> Sink:
     return SQLiteSink(settings.results_database())
 
 
+class Gathering:
+    """Events on their way to one write: what arrives during a write goes together, once a second at most.
+
+    A few large transactions cost a store far less than many small ones.
+    """
+
+    def __init__(self, settle: Callable[[list[Any]], Awaitable[None]]) -> None:
+        self.settle = settle
+        self.waiting: list[Any] = []
+        self.bytes = 0
+        self.some, self.room = asyncio.Event(), asyncio.Event()
+
+    async def take(self, event: Any) -> None:
+        """Add an event; waits while too much waits already."""
+        while self.bytes >= GROUP_BYTES:
+            self.room.clear()
+            await self.room.wait()
+        self.waiting.append(event)
+        self.bytes += sum(map(len, event.value.values))
+        self.some.set()
+
+    async def serve(self) -> None:
+        """Write what waits, for ever."""
+        while True:
+            await self.some.wait()
+            begin = time.monotonic()
+            group, self.waiting, self.bytes = self.waiting, [], 0
+            self.some.clear()
+            self.room.set()
+            await self.settle(group)
+            left = begin + WRITE_EVERY - time.monotonic()
+            if left > 0 and self.bytes < GROUP_BYTES:
+                await asyncio.sleep(left)
+
+
+async def settle(
+    app: Any,
+    settings: Settings,
+    kind: str,
+    write: Callable[[list[bytes]], Awaitable[list[Refused]]],
+    group: list[Any],
+) -> None:
+    """Write some events; what the sink refuses is durable in the rejects before the acknowledgement."""
+    refused = await until_available(
+        partial(write, [value for event in group for value in event.value.values])
+    )
+    sent = [await _reject(app, settings, group, line, message) for line, message in refused]
+    if sent:
+        await asyncio.gather(*sent)
+        metrics.STORE_REFUSED.labels(kind).inc(len(sent))
+        metrics.REJECTS.labels("refused-by-store").inc(len(sent))
+        log.warning("refused by the sink", topic=settings.topic(kind), count=len(sent))
+    for event in group:
+        metrics.STORED.labels(kind).inc(len(event.value))
+        event.ack()
+
+
+async def _reject(app: Any, settings: Settings, group: list[Any], line: bytes, message: str) -> Any:
+    """Send a refused line to the rejects, with the place of the record that held it."""
+    found = (
+        (event.value.tp, offset)
+        for event in group
+        for offset, value in zip(event.value.offsets, event.value.values, strict=True)
+        if line in value
+    )
+    tp, offset = next(found, (group[-1].value.tp, group[-1].value.last))
+    position = {"topic": tp.topic, "partition": tp.partition, "offset": offset}
+    body = reject_body(Reject("refused-by-store", message, offset, line), position)
+    return await app.producer.send(settings.topic("rejects"), None, body, tp.partition, None, None)
+
+
 def attach(app: Any, settings: Settings) -> None:
     """Give the app its store agents."""
     if settings.sink == "none":
@@ -79,40 +152,28 @@ def attach(app: Any, settings: Settings) -> None:
         for kind, name in names.items()
     }
 
-    async def settle(kind: str, event: Any, write: Callable[[list[bytes]], Awaitable[list[Refused]]]) -> None:
-        """Write a batch; what the sink refuses is durable in the rejects before the acknowledgement."""
-        batch = event.value
-        refused = await until_available(partial(write, batch.values()))
-        offset = batch.records[-1].offset
-        position = {"topic": names[kind], "partition": batch.tp.partition, "offset": offset}
-        sent = [
-            await app.producer.send(
-                settings.topic("rejects"),
-                None,
-                reject_body(Reject("refused-by-store", message, offset, line), position),
-                batch.tp.partition,
-                None,
-                None,
-            )
-            for line, message in refused
-        ]
-        if sent:
-            await asyncio.gather(*sent)
-            metrics.STORE_REFUSED.labels(kind).inc(len(sent))
-            metrics.REJECTS.labels("refused-by-store").inc(len(sent))
-            log.warning("refused by the sink", topic=names[kind], count=len(sent))
-        metrics.STORED.labels(kind).inc(len(batch))
-        event.ack()
+    gatherings = {
+        "results": Gathering(partial(settle, app, settings, "results", sink.write_results)),
+        "alerts": Gathering(partial(settle, app, settings, "alerts", sink.write_alerts)),
+    }
 
     @app.agent(topics["results"], name="store-results")
     async def results(stream: Any) -> None:
         async for event in stream.noack().events():
-            await settle("results", event, sink.write_results)
+            await gatherings["results"].take(event)
 
     @app.agent(topics["alerts"], name="store-alerts")
     async def alerts(stream: Any) -> None:
         async for event in stream.noack().events():
-            await settle("alerts", event, sink.write_alerts)
+            await gatherings["alerts"].take(event)
+
+    @app.task
+    async def write() -> None:
+        try:
+            await asyncio.gather(*(gathering.serve() for gathering in gatherings.values()))
+        except Exception as error:
+            await app.crash(error)
+            raise
 
     @app.task
     async def close() -> None:

@@ -15,7 +15,11 @@ from streams.zones import zone
 
 START = 1_772_409_600_000  # a Monday
 BATCH = 2000
-VITALS = (("heart-rate", "/min", 75), ("spo2", "%", 88), ("respiratory-rate", "/min", 15))
+VITALS = (  # vital, unit, level and standard deviation of a patient who is well
+    ("heart-rate", "/min", 75, 3.0),
+    ("spo2", "%", 96, 0.8),
+    ("respiratory-rate", "/min", 15, 1.0),
+)
 
 
 class Shape(NamedTuple):
@@ -42,14 +46,14 @@ def readings(shape: Shape, count: int) -> Iterator[tuple[bytes, int]]:
     while made < count:
         at = START + second * shape.every
         order = rng.permutation(shape.series) if shape.scattered else np.arange(shape.series)
-        noise = rng.normal(0, 2, shape.series)
+        noise = rng.normal(0, 1, shape.series)
         for i in order[: count - made]:
-            vital, unit, level = VITALS[i % len(VITALS)]
+            vital, unit, level, spread = VITALS[i % len(VITALS)]
             reading = {
                 "patient": f"p-{i // len(VITALS)}",
                 "device": f"d-{i // len(VITALS)}",
                 "vital": vital,
-                "value": round(level + noise[i]),
+                "value": round(level + spread * noise[i]),
                 "unit": unit,
                 "measured_at": rfc3339(at, 3600),
             }

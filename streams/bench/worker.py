@@ -34,6 +34,7 @@ def measure(command: list[str], group: str, count: int, core: int) -> float:
         fill(folder, count)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("VIGIE_")}
         environment |= {"VIGIE_BROKER": f"log://{folder}", "VIGIE_TICKS": "log", "VIGIE_LOG_LEVEL": "error"}
+        environment["VIGIE_CHECKPOINT_SECONDS"] = "1"  # more often than by default: the end is seen sooner
         worker = subprocess.Popen(
             command if command is VIGIE else [*command, str(folder)],
             env=environment,
@@ -53,18 +54,30 @@ def measure(command: list[str], group: str, count: int, core: int) -> float:
 
 
 def _watch(folder: Path, group: str, count: int) -> float:
+    """Until every reading is committed, and whatever the worker wrote for itself as well."""
     log = Log(folder)
     first: tuple[float, int] | None = None
     until = time.monotonic() + 300
     try:
         while time.monotonic() < until:
-            done = sum(o for (topic, _), o in log.committed(group).items() if topic == TOPIC)
+            committed = log.committed(group)
+            done = sum(offset for (topic, _), offset in committed.items() if topic == TOPIC)
             now = time.monotonic()
             if first is None and done:
                 first = now, done
-            if done == count and first is not None:
+            if done == count and first is not None and _caught_up(log, committed):
                 return (count - first[1]) / (now - first[0]) if done > first[1] else float("nan")
             time.sleep(0.02)
     finally:
         log.close()
     raise TimeoutError(f"the worker of group {group} did not finish {count} readings")
+
+
+def _caught_up(log: Log, committed: dict[tuple[str, int], int]) -> bool:
+    """Whether the results and alerts are stored, too."""
+    ends = log.refresh()
+    return all(
+        committed.get(place, 0) == end
+        for place, end in ends.items()
+        if place[0] in ("vigie.results", "vigie.alerts")
+    )

@@ -18,7 +18,9 @@ POINTS: Final = 420  # most points of a line in a chart; more cannot be seen
 PAST: Final = 40  # alerts of the past told with a patient
 
 Key = tuple[str, str, str, str]  # measurement, patient, vital, window
-_COLUMNS: Final = "measurement, patient, vital, window"
+_OF_KEY: Final = (
+    "series = (select id from series where measurement = ? and patient = ? and vital = ? and window = ?)"
+)
 
 
 class Results:
@@ -37,7 +39,7 @@ class Results:
                 f"{self.path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False
             )
             try:
-                fresh.execute("select 1 from points, transitions, alerts limit 0")
+                fresh.execute("select 1 from series, points, transitions, alerts limit 0")
             except sqlite3.OperationalError:
                 fresh.close()
                 return None
@@ -63,26 +65,18 @@ class Results:
         return int(rows[0][0]) if rows else 0
 
     def series(self) -> list[Key]:
-        """Every series there is, sorted: by hops through the primary key, never through all rows."""
+        """Every series there is, sorted."""
         now = time.monotonic()
-        if now - self._series_read < SERIES_SECONDS:
-            return self._series
-        found: list[Key] = []
-        at: Key = ("", "", "", "")
-        while rows := self.rows(
-            f"select {_COLUMNS} from points where ({_COLUMNS}) > (?, ?, ?, ?) order by {_COLUMNS} limit 1",
-            *at,
-        ):
-            at = (rows[0][0], rows[0][1], rows[0][2], rows[0][3])
-            found.append(at)
-        self._series, self._series_read = found, now if found else -SERIES_SECONDS
-        return found
+        if now - self._series_read >= SERIES_SECONDS:
+            query = "select measurement, patient, vital, window from series order by 1, 2, 3, 4"
+            self._series = [(m, patient, vital, window) for m, patient, vital, window in self.rows(query)]
+            self._series_read = now if self._series else -SERIES_SECONDS
+        return self._series
 
     def tail(self, key: Key, count: int = 1) -> list[tuple[int, dict[str, Any]]]:
         """The newest points of a series, oldest first: (ms, fields)."""
         rows = self.rows(
-            "select time_ns, fields from points where measurement = ? and patient = ? and vital = ? "
-            "and window = ? order by time_ns desc limit ?",
+            f"select time_ns, fields from points where {_OF_KEY} order by time_ns desc limit ?",
             *key,
             count,
         )
@@ -91,8 +85,8 @@ class Results:
     def span(self, key: Key, begin: int, until: int) -> list[tuple[int, dict[str, Any]]]:
         """The points of a series from `begin` to `until` in ms, thinned evenly to POINTS."""
         rows = self.rows(
-            "select time_ns, fields from points where measurement = ? and patient = ? and vital = ? "
-            "and window = ? and time_ns between ? and ? order by time_ns",
+            f"select time_ns, fields from points where {_OF_KEY} "
+            "and time_ns between ? and ? order by time_ns",
             *key,
             begin * NS,
             until * NS,

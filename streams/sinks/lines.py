@@ -13,7 +13,7 @@ from streams.sinks import Refused
 _NAME: Final = "[A-Za-z0-9_-]{1,64}"
 _FIELD: Final = r"[a-z][a-z0-9_]{0,63}=-?[0-9]{1,19}(?:\.[0-9]{1,18}|i)?"
 LINE: Final = re.compile(
-    rf"^(window|reading|baseline),patient=({_NAME}),vital=({_NAME})(?:,window=(1m|15m|1h|1d))?"
+    rf"^((?:window|reading|baseline),patient={_NAME},vital={_NAME}(?:,window=(?:1m|15m|1h|1d))?)"
     rf" ({_FIELD}(?:,{_FIELD})*) (-?[0-9]{{1,19}})$",
     re.MULTILINE | re.ASCII,
 )
@@ -21,8 +21,8 @@ _LINE: Final = re.compile(LINE.pattern.removeprefix("^").removesuffix("$").encod
 _REVISION: Final = re.compile(r",revision=([0-9]+)i")
 REASON: Final = "not a line of Vigie's results"
 
-Row = tuple[str, str, str, str, int, int, str]
-"""measurement, patient, vital, window ('' when none), time in ns, revision, fields."""
+Row = tuple[str, int, int, str]
+"""Series (measurement and tags as in the line), time in ns, revision, fields."""
 
 
 class Lines(NamedTuple):
@@ -34,14 +34,21 @@ class Lines(NamedTuple):
 
 def _rows(text: str) -> list[Row]:
     return [
-        (measurement, patient, vital, window, int(time), _revision(fields), fields)
-        for measurement, patient, vital, window, fields, time in LINE.findall(text)
+        (series, int(time), _revision(fields) if ",revision=" in fields else 0, fields)
+        for series, fields, time in LINE.findall(text)
     ]
 
 
 def _revision(fields: str) -> int:
     found = _REVISION.search(fields)
     return int(found[1]) if found else 0
+
+
+def tags_of(series: str) -> tuple[str, str, str, str]:
+    """Measurement, patient, vital, window ("" when it has none) of a series."""
+    measurement, *tags = series.split(",")
+    values = dict(tag.split("=") for tag in tags)
+    return measurement, values["patient"], values["vital"], values.get("window", "")
 
 
 def select(frames: Iterable[bytes]) -> tuple[list[bytes], list[Refused]]:

@@ -10,17 +10,20 @@ from typing import Final
 from streams.sinks import Refused, SinkUnavailable, lines, transitions
 
 SCHEMA: Final = """
-create table if not exists points(measurement text, patient text, vital text, window text, time_ns integer,
-    revision integer, fields text, primary key(measurement, patient, vital, window, time_ns)) without rowid;
+create table if not exists series(id integer primary key, measurement text, patient text, vital text,
+    window text, name text unique);
+create table if not exists points(series integer, time_ns integer, revision integer, fields text,
+    primary key(series, time_ns)) without rowid;
 create table if not exists transitions(alert_id text, sequence integer, patient text, body text,
     primary key(alert_id, sequence)) without rowid;
 create table if not exists alerts(alert_id text primary key, sequence integer, patient text, status text,
     severity text, kind text, vital text, opened_at text, body text) without rowid;
 """
 POINTS: Final = (
-    "insert into points values(?,?,?,?,?,?,?) on conflict do update set fields=excluded.fields, "
+    "insert into points values(?,?,?,?) on conflict do update set fields=excluded.fields, "
     "revision=excluded.revision where excluded.revision >= revision"
 )
+SERIES: Final = "insert or ignore into series(measurement, patient, vital, window, name) values(?,?,?,?,?)"
 TRANSITIONS: Final = "insert or ignore into transitions values(?,?,?,?)"
 ALERTS: Final = (
     "insert into alerts values(?,?,?,?,?,?,?,?,?) on conflict do update set sequence=excluded.sequence, "
@@ -28,7 +31,7 @@ ALERTS: Final = (
     "where excluded.sequence > sequence"
 )
 CACHE_KIBIBYTES: Final = 65_536  # the hot ends of some ten thousand series
-_place = itemgetter(0, 1, 2, 3, 4)
+_place = itemgetter(0, 1)
 Statement = tuple[str, Sequence[tuple[object, ...]]]
 
 
@@ -42,6 +45,7 @@ class SQLiteSink:
         self._db.execute("pragma synchronous=full")  # what is confirmed outlives a power cut: its offset does
         self._db.execute(f"pragma cache_size=-{CACHE_KIBIBYTES}")
         self._db.executescript(SCHEMA)
+        self._ids: dict[str, int] = {}
         self._lock = asyncio.Lock()
 
     async def write_results(self, frames: list[bytes]) -> list[Refused]:
@@ -65,11 +69,22 @@ class SQLiteSink:
                 raise SinkUnavailable(f"SQLite: {error}") from error
 
     def _write_results(self, frames: list[bytes]) -> list[Refused]:
-        rows, refused = lines.read(frames)
+        found, refused = lines.read(frames)
+        self._number({series for series, _, _, _ in found})
+        ids = self._ids
+        rows = [(ids[series], at, revision, fields) for series, at, revision, fields in found]
         # In the order of the tree: neighbours share pages, which makes the upsert twice as fast. The sort
         # is stable, so that of two lines of one key and revision the later still wins.
-        self._commit([(POINTS, sorted(rows, key=_place))])
+        rows.sort(key=_place)
+        self._commit([(POINTS, rows)])
         return refused
+
+    def _number(self, names: set[str]) -> None:
+        """Give each series its number."""
+        fresh = sorted(names - self._ids.keys())
+        if fresh:
+            self._commit([(SERIES, [(*lines.tags_of(name), name) for name in fresh])])
+            self._ids = dict(self._db.execute("select name, id from series"))
 
     def _write_alerts(self, bodies: list[bytes]) -> list[Refused]:
         known, refused = transitions.read(bodies)

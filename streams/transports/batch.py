@@ -5,26 +5,51 @@ cost vanish. Its own tracking of acknowledged offsets can step over a hole; here
 themselves stand in a queue, and the commit follows the acknowledged ones at its head.
 """
 
+from bisect import bisect_right
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from typing import Any
 
 from faust.types import TP, ConsumerMessage
 
 
 class Batch:
-    """The records of one poll of one partition, in offset order."""
+    """The records of one poll of one partition by column, in offset order; times in ms."""
 
-    __slots__ = ("records", "tp")
+    __slots__ = ("first", "keys", "last", "offsets", "timestamps", "tp", "values")
 
-    def __init__(self, tp: TP, records: list[Any]) -> None:
-        self.tp, self.records = tp, records
+    def __init__(
+        self,
+        tp: TP,
+        offsets: list[int],
+        timestamps: list[int],
+        keys: list[bytes | None],
+        values: Sequence[bytes | None],
+    ) -> None:
+        self.tp, self.offsets, self.timestamps, self.keys = tp, offsets, timestamps, keys
+        self.values = [value or b"" for value in values]  # an absent value is as bad as an empty one
+        self.first, self.last = offsets[0], offsets[-1]
 
-    def values(self) -> list[bytes]:
-        """The value of each record; an absent value is empty."""
-        return [record.value or b"" for record in self.records]
+    def after(self, offset: int) -> "Batch":
+        """Its records beyond an offset, at least one of which there must be."""
+        if offset < self.first:
+            return self
+        begin = bisect_right(self.offsets, offset)
+        columns = self.offsets, self.timestamps, self.keys, self.values
+        return Batch(self.tp, *(column[begin:] for column in columns))  # type: ignore[arg-type]
+
+    def let_go(self) -> None:
+        """Free the records: an unacknowledged batch stays in memory until the next checkpoint."""
+        self.offsets, self.timestamps, self.keys, self.values = [], [], [], []
+
+    def message(self, generation: int) -> ConsumerMessage:
+        """The one message that Faust sees."""
+        at = self.timestamps[-1] / 1000.0
+        head = self.tp.topic, self.tp.partition, self.last, at, 0, (), None, self
+        return ConsumerMessage(*head, None, 0, 0, self.tp, generation_id=generation)
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.offsets)
 
 
 class Tracking:
@@ -40,7 +65,7 @@ class Tracking:
         async def tracked(message: ConsumerMessage) -> None:
             if acknowledged_topic(message.topic):
                 self._advance(message.tp)  # let go of acknowledged batches now: they are large
-                self._waiting[message.tp].append(message)
+                self._expect(message)
             await deliver(message)
 
         self.callback = tracked
@@ -48,6 +73,18 @@ class Tracking:
     def batched(self, topic: str) -> bool:
         """Whether a topic's records come in batches."""
         return topic in self.app.batch_topics  # type: ignore[attr-defined]
+
+    def _expect(self, message: ConsumerMessage) -> None:
+        """Stand in line for an acknowledgement, in the place of whatever is read again with this message.
+
+        At the end of a recovery Faust may fetch before it seeks, and drops what it has queued: such a
+        message comes again, and its first copy is never acknowledged.
+        """
+        queue, batch = self._waiting[message.tp], message.value
+        first = batch.first if isinstance(batch, Batch) else message.offset
+        while queue and queue[-1].offset >= first:
+            queue.pop()
+        queue.append(message)
 
     def _advance(self, tp: TP) -> None:
         queue = self._waiting[tp]

@@ -28,29 +28,24 @@ class Consumer(Tracking, driver.Consumer):
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
         records = await super()._getmany(active_partitions, timeout)
         return {
-            tp: [Batch(TP(tp.topic, tp.partition), found)] if found and self.batched(tp.topic) else found
+            tp: [_batch(TP(tp.topic, tp.partition), found)] if found and self.batched(tp.topic) else found
             for tp, found in records.items()
         }
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        if not isinstance(record, Batch):
-            return super()._to_message(tp, record)
-        last = record.records[-1]
-        return ConsumerMessage(
-            last.topic,
-            last.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            last.timestamp_type,
-            (),
-            None,
-            record,
-            None,
-            0,
-            0,
-            tp,
-            generation_id=self.app.consumer_generation_id,
-        )
+        if isinstance(record, Batch):
+            return record.message(self.app.consumer_generation_id)
+        return super()._to_message(tp, record)
+
+
+def _batch(tp: TP, records: list[Any]) -> Batch:
+    return Batch(
+        tp,
+        [record.offset for record in records],
+        [record.timestamp for record in records],
+        [record.key for record in records],
+        [record.value for record in records],
+    )
 
 
 class Transport(driver.Transport):

@@ -1,10 +1,12 @@
 """A log in one SQLite file: topics, partitions, offsets, retention and compaction.
 
-WAL, and an fsync at each commit unless `sync=normal`. Any process may append; one consumes. Usable
-without Faust.
+WAL, and an fsync at each commit unless `sync=normal`. Any process may append; one consumes. What one
+transaction appends to a partition is kept as segments, a row for up to a thousand records in columns;
+in a compacted topic each record is a segment of its own. Usable without Faust.
 """
 
 import functools
+import itertools
 import json
 import random
 import sqlite3
@@ -17,19 +19,22 @@ from typing import Any, NamedTuple
 
 from aiokafka.partitioner import murmur2
 
+from streams.transports.log.segments import Columns, pack, segments, unpack
+
 FILE = "log.db"
-DAY_MILLISECONDS = 86_400_000
-DELETE_AT_ONCE = 2000  # records a cleaning transaction removes, so that appends get their turn
+FORMAT = 2  # of the file; kept in SQLite's user_version
+READ_BYTES = 4 << 20  # a read stops after so much, whatever its limit of records
 SCHEMA = """
 create table if not exists topics(id integer primary key, name text unique, partitions int,
     retention_ms int, retention_bytes int, compact int);
 create table if not exists parts(topic int, partition int, next int, cleaned int,
     primary key(topic, partition)) without rowid;
-create table if not exists records(topic int, partition int, offset int, timestamp int, key blob,
-    value blob, headers text, primary key(topic, partition, offset)) without rowid;
+create table if not exists segments(topic int, partition int, first int, count int, timestamp int,
+    key blob, empty int, body blob, primary key(topic, partition, first)) without rowid;
 create table if not exists offsets(grp text, topic text, partition int, offset int,
     primary key(grp, topic, partition)) without rowid;
 """
+SEGMENTS = "select first, count, body from segments where topic=? and partition=?"
 _hash = functools.lru_cache(1 << 17)(murmur2)
 Place = tuple[str, int]  # topic and partition
 Row = tuple[str, int | None, bytes | None, bytes | None, int | None, Any]
@@ -48,9 +53,6 @@ class Record(NamedTuple):
     headers: str | None
 
 
-_record = functools.partial(tuple.__new__, Record)  # from a row, without a Python call per record
-
-
 class Log:
     """The store at a folder. Writes are serialised on one connection, reads use another."""
 
@@ -59,17 +61,24 @@ class Log:
             raise ValueError(f"sync={sync}: choose full or normal")
         self.path, self.sync, self.default_partitions = Path(path), sync, partitions
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write, self._read = self._connect(), self._connect()
+        self._write, self._read = self.connect(), self.connect()
         self._mutex = threading.Lock()
         self._ids: dict[str, tuple[int, int]] = {}
+        self._compact: set[int] = set()  # ids of compacted topics
         self._ends: dict[Place, int] = {}
         self._version: int | None = None
 
-    def _connect(self) -> sqlite3.Connection:
+    def connect(self) -> sqlite3.Connection:
+        """A connection of its own. Raises ValueError when the file has another format."""
         c = sqlite3.connect(self.path / FILE, timeout=30, isolation_level=None, check_same_thread=False)
         c.execute("pragma journal_mode=wal")
         c.execute(f"pragma synchronous={self.sync}")
-        c.executescript(SCHEMA)
+        found = c.execute("pragma user_version").fetchone()[0]
+        if found not in (0, FORMAT) or (found == 0 and c.execute("select 1 from sqlite_master").fetchone()):
+            raise ValueError(
+                f"{self.path / FILE} has format {found or 1}, this Vigie reads {FORMAT}; begin a new folder"
+            )
+        c.executescript(f"{SCHEMA} pragma user_version={FORMAT};")
         return c
 
     def close(self) -> None:
@@ -78,7 +87,8 @@ class Log:
         self._read.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything in the block durable at its end, or nothing."""
         with self._mutex:
             self._write.execute("begin immediate")
             try:
@@ -99,17 +109,19 @@ class Log:
     ) -> tuple[int, int]:
         """(id, partitions) of a topic, which is made when it is missing."""
         if name not in self._ids:
-            query = "select id, partitions from topics where name=?"
-            with self._transaction() as c:
+            query = "select id, partitions, compact from topics where name=?"
+            with self.transaction() as c:
                 c.execute(
                     "insert or ignore into topics(name, partitions, retention_ms, retention_bytes, compact) "
                     "values(?,?,?,?,?)",
                     (name, partitions or self.default_partitions, retention_ms, retention_bytes, compact),
                 )
-                number, count = c.execute(query, (name,)).fetchone()
+                number, count, compact = c.execute(query, (name,)).fetchone()
                 rows = [(number, p) for p in range(count)]
                 c.executemany("insert or ignore into parts values(?,?,0,0)", rows)
             self._ids[name] = number, count
+            if compact:
+                self._compact.add(number)
         return self._ids[name]
 
     def partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int:
@@ -127,26 +139,46 @@ class Log:
     def append(self, rows: Sequence[Row]) -> list[tuple[int, int]]:
         """Append rows in one transaction; returns (partition, offset) of each, durable."""
         now = int(time.time() * 1000)
-        placed = [
-            (self.topic(topic)[0], self.partition(topic, key, p), key, value, at, headers)
-            for topic, p, key, value, at, headers in rows
-        ]
-        ends: dict[tuple[int, int], int] = {}
-        out, done = [], []
-        with self._transaction() as c:
-            for number, p, key, value, at, headers in placed:
-                if (number, p) not in ends:
-                    query = "select next from parts where topic=? and partition=?"
-                    ends[number, p] = c.execute(query, (number, p)).fetchone()[0]
-                offset = ends[number, p]
-                ends[number, p] = offset + 1
-                text = json.dumps([(k, v.decode("latin1")) for k, v in headers]) if headers else None
-                out.append((number, p, offset, now if at is None else at, key, value, text))
-                done.append((p, offset))
-            c.executemany("insert into records values(?,?,?,?,?,?,?)", out)
-            rows_ = [(end, number, p) for (number, p), end in ends.items()]
-            c.executemany("update parts set next=? where topic=? and partition=?", rows_)
-        return done
+        places: dict[tuple[int, int], Columns] = {}
+        order = []
+        for topic, asked, key, value, at, headers in rows:
+            place = self.topic(topic)[0], self.partition(topic, key, asked)
+            columns = places.get(place)
+            if columns is None:
+                columns = places[place] = Columns()
+            order.append((place, len(columns.values)))
+            columns.timestamps.append(now if at is None else at)
+            columns.keys.append(key)
+            columns.values.append(value)
+            columns.headers.append(
+                json.dumps([(k, v.decode("latin1")) for k, v in headers]) if headers else None
+            )
+        with self.transaction() as c:
+            ends = {place: self._append(c, place, columns) for place, columns in places.items()}
+        return [(place[1], ends[place] - len(places[place].values) + i) for place, i in order]
+
+    def _append(self, c: sqlite3.Connection, place: tuple[int, int], columns: Columns) -> int:
+        """Write the segments of one partition; returns its new end."""
+        query = "select next from parts where topic=? and partition=?"
+        first, compact = c.execute(query, place).fetchone()[0], place[0] in self._compact
+        c.executemany(
+            "insert into segments values(?,?,?,?,?,?,?,?)",
+            (
+                (
+                    *place,
+                    first + begin,
+                    len(part.values),
+                    max(part.timestamps),
+                    part.keys[0] if compact else None,
+                    compact and part.values[0] is None,
+                    pack(part),
+                )
+                for begin, part in segments(columns, compact)
+            ),
+        )
+        end = int(first) + len(columns.values)
+        c.execute("update parts set next=? where topic=? and partition=?", (end, *place))
+        return end
 
     def refresh(self) -> dict[Place, int]:
         """The end offset of every partition; a cheap look when nobody wrote."""
@@ -157,18 +189,34 @@ class Log:
             self._version = version
         return self._ends
 
+    def columns(self, place: Place, offset: int, limit: int) -> tuple[list[int], Columns]:
+        """(offsets, columns) of the records from `offset` on: whole segments until `limit` is reached."""
+        where = self.topic(place[0])[0], place[1]
+        query = "select max(first) from segments where topic=? and partition=? and first<=?"
+        begin = self._read.execute(query, (*where, offset)).fetchone()[0] or 0
+        query = f"{SEGMENTS} and first>=? order by first"
+        offsets: list[int] = []
+        found, size = Columns(), 0
+        with closing(self._read.execute(query, (*where, begin))) as rows:
+            for first, count, body in rows:
+                if first + count > offset:
+                    skip = max(offset - first, 0)
+                    found.extend(unpack(body), skip)
+                    offsets += range(first + skip, first + count)
+                    size += len(body)
+                if len(offsets) >= limit or size >= READ_BYTES:
+                    break
+        return offsets, found
+
     def read(self, place: Place, offset: int, limit: int) -> list[Record]:
-        """Up to `limit` records from `offset` on."""
-        rows = self._read.execute(
-            "select ?, partition, offset, timestamp, key, value, headers from records where topic=? "
-            "and partition=? and offset>=? order by offset limit ?",
-            (place[0], self.topic(place[0])[0], place[1], offset, limit),
-        )
-        return list(map(_record, rows.fetchall()))
+        """At least `limit` records from `offset` on, as far as there are any and READ_BYTES allows."""
+        offsets, c = self.columns(place, offset, limit)
+        same = itertools.repeat(place[0]), itertools.repeat(place[1])
+        return list(map(Record, *same, offsets, c.timestamps, c.keys, c.values, c.headers))
 
     def earliest(self, place: Place) -> int:
         """The first offset that is still kept."""
-        query = "select min(offset) from records where topic=? and partition=?"
+        query = "select min(first) from segments where topic=? and partition=?"
         found = self._read.execute(query, (self.topic(place[0])[0], place[1])).fetchone()[0]
         return self.refresh()[place[0], place[1]] if found is None else int(found)
 
@@ -180,68 +228,5 @@ class Log:
     def commit(self, group: str, offsets: Mapping[Any, int]) -> None:
         """Commit offsets by (topic, partition)."""
         rows = [(group, place[0], place[1], offset) for place, offset in offsets.items()]
-        with self._transaction() as c:
+        with self.transaction() as c:
             c.executemany("insert or replace into offsets values(?,?,?,?)", rows)
-
-    # -- retention and compaction
-
-    def garbage(self, keep: Mapping[Place, int], dirty: int) -> Iterator[tuple[int, int, list[int], int]]:
-        """(topic id, partition, offsets, end) that retention and compaction remove.
-
-        Nothing from `keep[place]` on goes. On a connection of its own: appends are not delayed.
-        """
-        now = int(time.time() * 1000)
-        with closing(self._connect()) as c:
-            tables = c.execute(
-                "select name, topic, partition, next, cleaned, retention_ms, retention_bytes, compact "
-                "from parts join topics on id=topic where compact or retention_ms or retention_bytes"
-            ).fetchall()
-            for name, number, p, end, cleaned, ms, size, compact in tables:
-                head = self._head(c, (number, p), end, ms, size, now)
-                # a compacted topic keeps its last record: the recovery of a table waits for that offset
-                head = min(head, keep.get((name, p), end), end - 1 if compact else end)
-                drop: list[int] = []
-                if head > 0:
-                    query = "select offset from records where topic=? and partition=? and offset<?"
-                    drop += [row[0] for row in c.execute(query, (number, p, head))]
-                if compact and end - cleaned >= dirty:
-                    query = (
-                        "select offset from (select offset, timestamp, value, lead(offset) over "
-                        "(partition by key order by offset) as newer from records "
-                        "where topic=? and partition=?) where offset<? "
-                        "and (newer is not null or value is null and timestamp<?)"
-                    )
-                    drop += [row[0] for row in c.execute(query, (number, p, end - 1, now - DAY_MILLISECONDS))]
-                if drop:
-                    yield number, p, drop, end
-
-    @staticmethod
-    def _head(
-        c: sqlite3.Connection, at: tuple[int, int], end: int, ms: int | None, size: int | None, now: int
-    ) -> int:
-        """The first offset that retention by age and by (approximate) size keeps."""
-        head = 0
-        if ms:
-            query = (
-                "select offset from records where topic=? and partition=? and timestamp>=? "
-                "order by offset limit 1"
-            )
-            found = c.execute(query, (*at, now - ms)).fetchone()
-            head = found[0] if found else end
-        if size:
-            query = (
-                "select avg(length(value) + ifnull(length(key), 0) + 16) from (select key, value "
-                "from records where topic=? and partition=? order by offset desc limit 1000)"
-            )
-            mean = c.execute(query, at).fetchone()[0]
-            head = max(head, end - int(size / mean)) if mean else head
-        return head
-
-    def clean(self, keep: Mapping[Place, int], dirty: int = 1000) -> None:
-        """Apply retention and compaction in short transactions."""
-        for number, p, offsets, end in list(self.garbage(keep, dirty)):
-            for i in range(0, len(offsets), DELETE_AT_ONCE):
-                rows = [(number, p, offset) for offset in offsets[i : i + DELETE_AT_ONCE]]
-                with self._transaction() as c:
-                    c.executemany("delete from records where topic=? and partition=? and offset=?", rows)
-                    c.execute("update parts set cleaned=? where topic=? and partition=?", (end, number, p))

@@ -26,6 +26,8 @@ from faust.types import TP, ConsumerMessage, RecordMetadata
 from mode import Service
 
 from streams.transports.batch import Batch, Tracking
+from streams.transports.log.cleaning import clean
+from streams.transports.log.segments import Columns
 from streams.transports.log.store import Log
 
 OPTIONS = {"sync": "full", "poll": "0.02", "clean": "60", "dirty": "1000"}
@@ -209,7 +211,7 @@ class Consumer(Tracking, consumer.Consumer):
                 for tp in self._assigned
                 if self.app.topics.acks_enabled_for(tp.topic)
             }
-            await asyncio.to_thread(self.shared.log.clean, keep, int(self.shared.dirty))
+            await asyncio.to_thread(clean, self.shared.log, keep, int(self.shared.dirty))
 
     # -- assignment
 
@@ -298,12 +300,12 @@ class Consumer(Tracking, consumer.Consumer):
             places = sorted(active_partitions)
             for tp in random.sample(places, len(places)):  # fair when one partition could fill every poll
                 at, end = self._places.get(tp, 0), ends[tp.topic, tp.partition]
-                if room and at < end:
-                    records: list[Any] = list(self.shared.log.read((tp.topic, tp.partition), at, room))
-                    self._places[tp] = records[-1].offset + 1 if records else end
-                    if records:
-                        out[tp] = [Batch(tp, records)] if self.batched(tp.topic) else records
-                    room -= len(records)
+                if room > 0 and at < end:
+                    offsets, found = self.shared.log.columns((tp.topic, tp.partition), at, room)
+                    self._places[tp] = offsets[-1] + 1 if offsets else end
+                    if offsets:
+                        out[tp] = self._records(tp, offsets, found)
+                    room -= len(offsets)
             if out or time.monotonic() >= until:
                 return out
             try:
@@ -312,25 +314,19 @@ class Consumer(Tracking, consumer.Consumer):
                 continue
         return {}
 
+    def _records(self, tp: TP, offsets: list[int], found: Columns) -> list[Any]:
+        if self.batched(tp.topic):
+            return [Batch(tp, offsets, found.timestamps, found.keys, found.values)]
+        return list(zip(offsets, found.timestamps, found.keys, found.values, found.headers, strict=True))
+
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        batch = isinstance(record, Batch)
-        last = record.records[-1] if batch else record
-        headers = () if batch or not last.headers else json.loads(last.headers)
-        return ConsumerMessage(
-            last.topic,
-            last.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            0,
-            [(key, value.encode("latin1")) for key, value in headers],
-            None if batch else last.key,
-            record if batch else last.value,
-            None,
-            0,
-            0,
-            tp,
-            generation_id=self.app.consumer_generation_id,
-        )
+        generation = self.app.consumer_generation_id
+        if isinstance(record, Batch):
+            return record.message(generation)
+        offset, at, key, value, text = record
+        headers = [(name, held.encode("latin1")) for name, held in json.loads(text)] if text else []
+        head = tp.topic, tp.partition, offset, at / 1000.0, 0, headers, key, value
+        return ConsumerMessage(*head, None, 0, 0, tp, generation_id=generation)
 
 
 class TableManager(FaustTableManager):
