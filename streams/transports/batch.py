@@ -5,6 +5,7 @@ cost vanish. Its own tracking of acknowledged offsets can step over a hole; here
 themselves stand in a queue, and the commit follows the acknowledged ones at its head.
 """
 
+import asyncio
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Sequence
@@ -58,6 +59,9 @@ class Tracking:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._waiting: dict[TP, deque[Any]] = defaultdict(deque)
         self._done: dict[TP, int] = {}
+        self._fetching = asyncio.Lock()
+        self._held = False  # between a seek and the flow's resumption
+        self._seeks = self._seeks_at_fetch = 0
         super().__init__(*args, **kwargs)
         deliver = self.callback  # type: ignore[has-type]
         acknowledged_topic = self.app.topics.acks_enabled_for  # type: ignore[attr-defined]
@@ -104,10 +108,50 @@ class Tracking:
         self._waiting.clear()
         self._done.clear()
 
+    async def _fetch(self, active: Any, timeout: float) -> dict[Any, list[Any]]:
+        """Records of the active partitions as the transport gives them, batches where it should."""
+        raise NotImplementedError
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> dict[Any, list[Any]]:
+        """None while partitions are being placed: Faust would open some in the midst of a fetch."""
+        if self._held:
+            await self.sleep(0.005)  # type: ignore[attr-defined]
+            return {}
+        async with self._fetching:
+            self._seeks_at_fetch = self._seeks
+            return await self._fetch(set(active_partitions), timeout)
+
+    async def getmany(self, timeout: float) -> Any:
+        """Messages of one fetch, unless a seek came since: then they come again."""
+        async for place, message in super().getmany(timeout):  # type: ignore[misc]
+            if self._seeks != self._seeks_at_fetch:
+                return
+            yield place, message
+
     async def perform_seek(self) -> None:
-        """The end of every rebalance, with flow stopped: whatever was delivered comes again."""
-        self._forget()
-        await super().perform_seek()  # type: ignore[misc]
+        """The end of every rebalance: whatever was delivered before comes again.
+
+        The stock code opens the partitions before it seeks, leaves those without a commit where a fetch
+        in between took them, and then clears its queues: records would be lost until the next start.
+        """
+        async with self._fetching:
+            self._seeks += 1
+            self._held = True
+            self._forget()
+            await super().perform_seek()  # type: ignore[misc]
+            acknowledged = self.app.topics.acks_enabled_for  # type: ignore[attr-defined]
+            fresh = [
+                tp
+                for tp in self.assignment()  # type: ignore[attr-defined]
+                if acknowledged(tp.topic) and not self._committed_offset.get(tp)  # type: ignore[attr-defined]
+            ]
+            if fresh:
+                await self.seek_wait(await self.earliest_offsets(*fresh))  # type: ignore[attr-defined]
+
+    def resume_flow(self) -> None:
+        """Faust has cleared its queues: from here on what is fetched is delivered."""
+        self._held = False
+        super().resume_flow()  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Save and commit before partitions go: the stock code forgets what is not committed yet."""

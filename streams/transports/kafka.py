@@ -25,8 +25,8 @@ class Consumer(Tracking, driver.Consumer):
     def _new_consumer_thread(self) -> Any:
         return Thread(self, loop=self.loop, beacon=self.beacon)
 
-    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
-        records = await super()._getmany(active_partitions, timeout)
+    async def _fetch(self, active: Any, timeout: float) -> dict[Any, list[Any]]:
+        records = await driver.Consumer._getmany(self, active, timeout)
         return {
             tp: [_batch(TP(tp.topic, tp.partition), found)] if found and self.batched(tp.topic) else found
             for tp, found in records.items()

@@ -291,13 +291,13 @@ class Consumer(Tracking, consumer.Consumer):
 
     # -- records
 
-    async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TP, list[Any]]:
+    async def _fetch(self, active: Any, timeout: float) -> dict[Any, list[Any]]:
         until = time.monotonic() + timeout
         most = self.app.conf.broker_max_poll_records or 500
         while self.flow_active and not self.should_stop:
             self.wake.clear()
             ends, out, room = self.shared.log.refresh(), {}, most
-            places = sorted(active_partitions)
+            places = sorted(active)
             for tp in random.sample(places, len(places)):  # fair when one partition could fill every poll
                 at, end = self._places.get(tp, 0), ends[tp.topic, tp.partition]
                 if room > 0 and at < end:
