@@ -16,7 +16,6 @@ from kafka.admin import KafkaAdminClient
 
 from streams.transports.log.store import Row
 
-
 VERSION = "4.1.0"
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"  # any id of 16 bytes in base64
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vigie" / "kafka" / VERSION
