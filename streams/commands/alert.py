@@ -6,9 +6,9 @@ from typing import Any, Final
 import click
 import msgspec
 
-from models.catalog import nearest
 from models.decode import is_name
 from models.pipeline import Action
+from models.strict import nearest
 from models.times import rfc3339
 from models.triage import VERDICTS
 from streams.alerts import Alert, named, refusal, standing, transitions, urgency
