@@ -7,7 +7,7 @@ import msgspec
 
 from models.decode import is_name
 from models.record import WINDOW_MILLISECONDS, WINDOW_NAMES, WINDOW_SLOTS
-from models.strict import Complaint, ConfigurationError, Seconds, decode, faults_in, load_toml
+from models.strict import LONGEST, Complaint, ConfigurationError, Seconds, decode, faults_in, load_toml
 from models.units import is_unit
 
 
@@ -138,6 +138,8 @@ def _check_windows(vital: Vital) -> list[Complaint]:
         return [("windows", f"{list(vital.windows)}", f"choose among {known}, each once")]
     if "1d" not in vital.windows:
         return [("windows", "the day is missing", 'add "1d"; it is always kept')]
+    if not 0 <= vital.lateness <= LONGEST:
+        return [("lateness", "is out of range", 'write "5min" or "3d"')]
     sizes = [WINDOW_MILLISECONDS[WINDOW_NAMES.index(w)] for w in vital.windows]
     slots = sum(int(vital.lateness * 1000) // size + 2 for size in sizes)
     if slots > WINDOW_SLOTS:

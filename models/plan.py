@@ -12,7 +12,7 @@ import msgspec
 from models.catalog import Catalog
 from models.decode import is_name
 from models.record import DAYS, GAINS, LIMITS
-from models.strict import Complaint, Seconds, nearest
+from models.strict import LONGEST, Complaint, Seconds, nearest
 
 Severity = Literal["low", "medium", "high"]
 
@@ -135,8 +135,10 @@ def _check_limits(plan: Plan, catalog: Catalog) -> list[Complaint]:
                 out.append((f"{where}.{key}", problem, remedy))
         if not 1 <= limit.readings <= 100:
             out.append((f"{where}.readings", f"{limit.readings} is out of range", "give 1 to 100"))
-        if limit.within < 0:
-            out.append((f"{where}.within", "is negative", "give a duration, or 0 for any"))
+        if not 0 <= limit.within <= LONGEST:
+            out.append(
+                (f"{where}.within", "is out of range", "give a duration up to ten years, or 0 for any")
+            )
     for name in dict.fromkeys(limit.vital for limit in plan.limits):
         if sum(limit.vital == name for limit in plan.limits) > LIMITS:
             out.append(("limits", f"more than {LIMITS} on {name}", "merge some"))
@@ -157,10 +159,10 @@ def _check_others(plan: Plan) -> list[Complaint]:
         out.append(("gains", f"more than {GAINS}", f"keep the {GAINS} that matter"))
     for expectation in plan.expectations:
         where = f"expectations[{expectation.vital}]"
-        if expectation.every <= 0:
-            out.append((f"{where}.every", "is not above 0", 'write every = "1d"'))
-        if expectation.grace < 0:
-            out.append((f"{where}.grace", "is negative", 'write grace = "12h"'))
+        if not 0 < expectation.every <= LONGEST:
+            out.append((f"{where}.every", "is out of range", 'write every = "1d"'))
+        if not 0 <= expectation.grace <= LONGEST:
+            out.append((f"{where}.grace", "is out of range", 'write grace = "12h"'))
     for baseline in plan.baselines:
         for key in ("acute", "daily"):
             if getattr(baseline, key) < 0:

@@ -15,6 +15,8 @@ import msgspec
 UNITS_OF_TIME: Final = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 Seconds = Annotated[float, msgspec.Meta(title="seconds")]
 """A time span: seconds, or text such as "30min" in TOML."""
+LONGEST: Final = 10 * 366 * 86400.0
+"""Seconds of the longest span that is meant as one."""
 Complaint = tuple[str, str, str]
 """(key, problem, remedy)."""
 

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
-from models.catalog import Catalog
+from models.catalog import Catalog, parse_catalog
 from models.pipeline import Pipeline
+from models.plan_file import parse_plans
+from models.strict import ConfigurationError, Fault
 from models.units import is_unit
 from streams.cli import main
 from streams.configuration import INFRA
+from streams.ingest.columns import check_vitals, parse_map
+from streams.zones import zone
 from tests import workers
 from tests.logs import START, reading
 
@@ -84,6 +90,7 @@ zone = "Europe/London"
 "Pulse" = "heart-rate"
 """
 FAST = PLAN[PLAN.index("rule") : PLAN.index("[[plan.expectations")]
+LIMIT = {"rule": "r", "vital": "spo2", "direction": "below", "value": 90, "clear": 90, "severity": "low"}
 WIDE = '[wide.hr]\nvital = "heart-rate"\nunit = "/mn"\n'
 
 
@@ -152,7 +159,7 @@ PLANS = [
     ("severity =", "severty =", "plan[p-1].limits[fast].severty: unknown key", "did you mean severity?"),
     ("programme =", "program =", "plan[p-1].program: unknown key", "did you mean programme?"),
     ('"2h"', '"2 h"', "plan[p-1].limits[fast].within: '2 h' is no duration", "15min"),
-    ('"2h"', "-5", "plan[p-1].limits[fast].within: is negative", "a duration"),
+    ('"2h"', "-5", "plan[p-1].limits[fast].within: is out of range", "a duration"),
     (FAST, FAST.replace("heart", "hart"), "plan[p-1].limits[fast].vital: unknown vital hart-", "heart-rate?"),
     ("clear = 110", "clear = 130", "plan[p-1].limits[fast].clear: 130 is on the wrong side of", "below"),
     ("value = 120", "value = 1200", "plan[p-1].limits[fast].value: no heart-rate is ever 1200", "20 to 300"),
@@ -170,7 +177,7 @@ PLANS = [
     ("[[plan]]", '[[plan]]\ntemplate = "defalt"', "plan[p-1].template: no template defalt", "default?"),
     ("days = 3", "days = 30", "plan[p-1].gains[gain].days: 30 is out of range", "1 to"),
     ("clear = 1.0", "clear = 3.0", "plan[p-1].gains[gain].clear: is not below amount", "smaller"),
-    ('every = "1d"', "every = 0", "plan[p-1].expectations[heart-rate].every: is not above 0", "1d"),
+    ('every = "1d"', "every = 0", "plan[p-1].expectations[heart-rate].every: is out of range", "1d"),
     ("acute = 6.5", "acute = -1", "plan[p-1].baselines[heart-rate].acute: is negative", "0 is off"),
     ("[[plan]]", '[[plan]]\npatient = "p-1"\n[[plan]]', "plan[p-1].patient: has a plan above already", "one"),
     (FAST, FAST + "[[plan.limits]]\n" + FAST, "plan[p-1].limits[fast]: comes twice", "once"),
@@ -319,6 +326,61 @@ def test_faults_of_every_file_are_told_at_once(tmp_path: Path, monkeypatch: pyte
     assert "unknown vital heart-rate" not in text
 
 
+def test_the_faults_of_the_whole_table_are_all_told_of_one_file(tmp_path: Path) -> None:
+    rows = [row for row in PLANS if row[0] != PLAN and not row[2].startswith(("plan[0]", "plan[Z"))]
+    assert len(rows) > 20
+    texts, expected = [], []
+    for i, (old, new, problem, _) in enumerate(rows):
+        texts.append(broken(PLAN, old, new).replace('"p-1"', f'"n-{i}"'))
+        expected.append(problem.replace("p-1", f"n-{i}"))
+    file = tmp_path / "plans.toml"
+    file.write_text("\n".join(texts))
+    text = check("--plans", str(file), code=1)
+    assert [problem for problem in expected if f"{file}: {problem}" not in text] == []
+    assert text.splitlines()[-1] == f"{len(rows)} faults"
+
+
+ODD = [
+    "3",
+    "-1",
+    "nan",
+    "1e308",
+    "true",
+    '""',
+    '"x"',
+    "[]",
+    "{}",
+    "[1]",
+    "[[]]",
+    "[{}]",
+    "2026-01-01",
+    "{ a = 1 }",
+]
+PARSERS = {
+    CATALOGUE: lambda text, _: parse_catalog(text, "file"),
+    PLAN: lambda text, catalog: parse_plans(text, "file", catalog, {}, zone),
+    MAP: lambda text, catalog: check_vitals(parse_map(text, "file"), catalog),
+}
+
+
+@given(data=st.data())
+@pytest.mark.parametrize("text", PARSERS, ids=["catalogue", "plan", "map"])
+def test_whatever_stands_behind_a_key_is_taken_or_told_and_never_crashes(
+    catalog: Catalog, text: str, data: st.DataObject
+) -> None:
+    lines = text.splitlines()
+    places = [i for i, line in enumerate(lines) if " = " in line]
+    for place in data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=4, unique=True)):
+        key = lines[place].partition(" = ")[0]
+        lines[place] = f"{key} = {data.draw(st.sampled_from(ODD))}"
+    faults: list[Fault] = []
+    try:
+        PARSERS[text]("\n".join(lines), catalog)
+    except ConfigurationError as error:
+        faults = error.faults
+    assert all(fault.key and fault.problem and fault.remedy for fault in faults)
+
+
 def test_the_command_itself_says_how_many_faults_and_exits_with_one(tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text(PLAN.replace("clear = 110", "clear = 130"))
     arguments = [*workers.VIGIE, "check", "--plans", str(tmp_path / "p.toml")]
@@ -327,12 +389,23 @@ def test_the_command_itself_says_how_many_faults_and_exits_with_one(tmp_path: Pa
     assert done.stdout.count("\n") == 1
 
 
-def test_a_plan_of_an_unknown_time_zone_in_the_log_is_refused_and_stops_nothing(pipeline: Pipeline) -> None:
-    plan = {"kind": "plan", "patient": "p-1", "programme": "own", "version": "1", "time_zone": "Mars/Base"}
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"time_zone": "Mars/Base"}, "Mars/Base"),
+        ({"expectations": [{"vital": "spo2", "every": 1e300, "grace": 0, "severity": "low"}]}, "every"),
+        ({"limits": [{**LIMIT, "within": 1e306}]}, "within"),
+        ({"limits": [{**LIMIT, "value": 1e300}]}, "value"),
+    ],
+)
+def test_a_plan_in_the_log_that_could_stop_the_worker_is_refused(
+    pipeline: Pipeline, change: dict[str, object], told: str
+) -> None:
+    plan = {"kind": "plan", "patient": "p-1", "programme": "own", "version": "1", **change}
     values = [json.dumps(plan).encode(), reading("p-1", "heart-rate", 70, START)]
     outputs = pipeline.process(values, [START, START], range(2))
     assert [reject.reason for reject in outputs.rejects] == ["invalid-plan"]
-    assert "Mars/Base" in outputs.rejects[0].detail
+    assert told in outputs.rejects[0].detail
     assert pipeline.ledger.accepted == 1
 
 
