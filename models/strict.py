@@ -1,7 +1,7 @@
 """Strict reading of configuration: every fault of a file is found at once, each with its remedy.
 
-A value is checked field by field against msgspec's types. What is good is kept, so that later checks
-find the faults that lie behind the first.
+A value is checked field by field against msgspec's types. What is good is kept, and what a misspelled key,
+word or number plainly meant, so that later checks find the faults that lie behind the first.
 """
 
 import difflib
@@ -104,11 +104,14 @@ def table(
     values: dict[str, Any] = {}
     unknown = [name for name in raw if name not in types]
     complaints = [(_join(key, name), "unknown key", nearest(name, types)) for name in unknown]
-    meant = {close for name in unknown for close in difflib.get_close_matches(name, types, 1)}
-    missing = [name for name in required if name not in raw and name not in meant]
+    spelled = {name: name for name in types if name in raw}
+    for word in unknown:  # what a misspelled key holds is looked at as well
+        for name in difflib.get_close_matches(word, types, 1):
+            spelled.setdefault(name, word)
+    missing = [name for name in required if name not in spelled]
     complaints += [(_join(key, name), "is missing", "add it") for name in missing]
-    for name in types.keys() & raw.keys():
-        value, more = decode(raw[name], types[name], _join(key, name))
+    for name, word in spelled.items():
+        value, more = decode(raw[word], types[name], _join(key, word))
         complaints += more
         if value is not msgspec.UNSET:
             values[name] = value
@@ -157,11 +160,20 @@ def _scalar(raw: Any, kind: Any, key: str) -> tuple[Any, list[Complaint]]:
         value = msgspec.convert(raw, kind)
     except msgspec.ValidationError:
         if get_origin(kind) is Literal and isinstance(raw, str):
-            return msgspec.UNSET, [(key, f"{raw!r} is none of its words", nearest(raw, get_args(kind)))]
-        return msgspec.UNSET, [_wrong(raw, str if get_origin(kind) is Literal else kind, key)]
+            meant = difflib.get_close_matches(raw, get_args(kind), 1) or [msgspec.UNSET]
+            return meant[0], [(key, f"{raw!r} is none of its words", nearest(raw, get_args(kind)))]
+        return _meant(raw, kind), [_wrong(raw, str if get_origin(kind) is Literal else kind, key)]
     if isinstance(value, float) and not math.isfinite(value):
         return msgspec.UNSET, [(key, f"{value} is no finite number", "give a number")]
     return value, []
+
+
+def _meant(raw: Any, kind: Any) -> Any:
+    """The number that a text spells, so that it is checked all the same; UNSET when it spells none."""
+    try:
+        return msgspec.convert(raw, kind, strict=False) if kind in (int, float) else msgspec.UNSET
+    except msgspec.ValidationError:
+        return msgspec.UNSET
 
 
 def _wrong(raw: Any, kind: Any, key: str) -> Complaint:

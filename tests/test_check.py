@@ -326,6 +326,19 @@ def test_faults_of_every_file_are_told_at_once(tmp_path: Path, monkeypatch: pyte
     assert "unknown vital heart-rate" not in text
 
 
+def test_a_fault_hides_no_other_of_the_same_rule(tmp_path: Path) -> None:
+    text = PLAN.replace('"high"', '"hihg"').replace("value = 120", 'valu = "1200"').replace("110", "400")
+    file = tmp_path / "plans.toml"
+    file.write_text(text.replace('"fast"\nvital = "heart-rate"', '"fast"\nvital = "heart rate"'))
+    told = check("--plans", str(file), code=1)
+    for key in ("severity: 'hihg'", "valu: unknown key", "valu: is text", "vital: unknown vital heart rate"):
+        assert f"plan[p-1].limits[fast].{key}" in told
+    file.write_text(text)
+    told = check("--plans", str(file), code=1)
+    for key in ("value: no heart-rate is ever 1200", "clear: no heart-rate is ever 400"):
+        assert f"plan[p-1].limits[fast].{key}" in told
+
+
 def test_the_faults_of_the_whole_table_are_all_told_of_one_file(tmp_path: Path) -> None:
     rows = [row for row in PLANS if row[0] != PLAN and not row[2].startswith(("plan[0]", "plan[Z"))]
     assert len(rows) > 20
@@ -344,6 +357,8 @@ ODD = [
     "3",
     "-1",
     "nan",
+    '"nan"',
+    '"120"',
     "1e308",
     "true",
     '""',

@@ -1,6 +1,7 @@
 """Result lines and rejects of two replays: which points vanished, appeared or changed, counted by group.
 
-A line is kept as two 64-bit fingerprints, of its point and of all of it: 18 bytes with its group. Order and repetition do not count, as they do not in a database that keeps points by key.
+A line is kept as two 64-bit fingerprints, of its point and of all of it: 18 bytes with its group. Order and
+repetition do not count, as they do not in a database that keeps points by key.
 """
 
 from array import array
