@@ -329,7 +329,7 @@ class Pipeline:
 
     def _plan(self, item: Other, received: int, offset: int) -> None:
         try:
-            plan = decode_plan(item.data, self.catalog)
+            plan = decode_plan(item.data, self.catalog, self._zones)
         except ValueError as error:
             self._reject("invalid-plan", str(error), offset, item.data)
             return

@@ -4,12 +4,15 @@ A plan in the log carries everything that decides (no template is looked up late
 needs nothing but the log. Durations are seconds here and text ("30min") in TOML.
 """
 
-from typing import Any, Final, Literal
+from collections.abc import Callable
+from typing import Final, Literal
 
 import msgspec
 
-from models.catalog import Catalog, ConfigurationError, Fault, duration, explain, load_toml, nearest
+from models.catalog import Catalog
+from models.decode import is_name
 from models.record import DAYS, GAINS, LIMITS
+from models.strict import LONGEST, Complaint, Seconds, nearest
 
 Severity = Literal["low", "medium", "high"]
 
@@ -24,7 +27,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clear: float
     severity: Severity
     readings: int = 1
-    within: float = 0.0  # seconds that those readings may span; 0 = any
+    within: Seconds = 0.0  # seconds that those readings may span; 0 = any
     when: Literal["always", "day", "night"] = "always"
 
 
@@ -32,8 +35,8 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A measurement expected every `every` seconds; silence begins `grace` seconds later."""
 
     vital: str
-    every: float
-    grace: float
+    every: Seconds
+    grace: Seconds
     severity: Severity
     required: bool = True  # False: only once the patient has sent one
 
@@ -75,141 +78,98 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     locale: Literal["fr", "en"] = "en"
 
 
-_PLAIN: Final = ("programme", "version", "time_zone", "route", "locale")
-_LISTS: Final = {"limits": Limit, "expectations": Expectation, "gains": Gain, "baselines": Baseline}
-_DURATIONS: Final = ("within", "every", "grace")
-_KEYS: Final = (*_PLAIN, "day", *_LISTS, "patient", "template")
-Template = dict[str, Any]
+LISTS: Final = ("limits", "expectations", "gains", "baselines")
+Zones = Callable[[str], object]
+"""Raises ValueError with the remedy for a name that is no time zone."""
 
 
-def parse_programme(text: str, name: str, catalog: Catalog) -> Template:
-    """A programme template: the keys of a plan without its patient. Raises ConfigurationError."""
-    template = load_toml(text, name)
-    _plan({**template, "patient": "*"}, {}, name, "-", catalog)
-    return template
+def name_of(entry: Limit | Expectation | Gain | Baseline) -> str:
+    """What tells an entry of a list from the others: its rule, else its vital."""
+    return entry.rule if isinstance(entry, Limit | Gain) else entry.vital
 
 
-def parse_plans(text: str, name: str, catalog: Catalog, templates: dict[str, Template]) -> list[Plan]:
-    """The plans of a TOML text ([[plan]] tables). Raises ConfigurationError with every fault.
-
-    A plan may name a `template`; what it gives of a list replaces the template's entries of the same
-    rule or vital and adds the others.
-    """
-    whole, faults, plans = load_toml(text, name), [], []
-    for key in whole:
-        if key != "plan":
-            faults.append(Fault(name, key, "unknown table", nearest(key, ["plan"])))
-    for i, raw in enumerate(whole.get("plan", [])):
-        try:
-            plans.append(_plan(raw, templates, name, f"plan[{i}]", catalog))
-        except ConfigurationError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise ConfigurationError(faults)
-    return plans
-
-
-def _plan(raw: Template, templates: dict[str, Template], file: str, where: str, catalog: Catalog) -> Plan:
-    """One plan from its TOML table, laid over its template."""
-    faults = [
-        Fault(file, f"{where}.{k}", "unknown key", nearest(k, list(_KEYS))) for k in raw if k not in _KEYS
-    ]
-    name = raw.get("template")
-    if name is not None and name not in templates:
-        faults.append(Fault(file, f"{where}.template", f"no template {name}", nearest(name, list(templates))))
-    if "patient" not in raw:
-        faults.append(Fault(file, f"{where}.patient", "is missing", "name the patient's pseudonym, or *"))
-    if faults:
-        raise ConfigurationError(faults)
-    base = templates.get(name, {}) if name is not None else {}
-    merged: Template = {"programme": name or "own", "version": "1", **base, **raw}
-    merged.pop("template", None)
-    day = merged.pop("day", None)
-    for key in _LISTS:
-        own = raw.get(key, [])
-        names = {entry.get("rule", entry.get("vital")) for entry in own}
-        kept = [e for e in base.get(key, []) if e.get("rule", e.get("vital")) not in names]
-        merged[key] = [_entry(entry, f"{where}.{key}", file, faults) for entry in [*kept, *own]]
-    if day is not None:
-        hours = [_hour(text, f"{where}.day", file, faults) for text in day]
-        if len(hours) == 2:
-            merged["day_from"], merged["day_until"] = hours
-        else:
-            faults.append(Fault(file, f"{where}.day", "not two times", 'write day = ["07:00", "22:00"]'))
-    if faults:
-        raise ConfigurationError(faults)
-    try:
-        plan = msgspec.convert(merged, Plan)
-    except msgspec.ValidationError as error:
-        problem, remedy = explain(error, Plan.__struct_fields__)
-        raise ConfigurationError([Fault(file, where, problem, remedy)]) from error
-    faults = [Fault(file, f"{where}.{key}", problem, remedy) for key, problem, remedy in check(plan, catalog)]
-    if faults:
-        raise ConfigurationError(faults)
-    return plan
-
-
-def _entry(entry: Template, where: str, file: str, faults: list[Fault]) -> Template:
-    """A rule with its durations in seconds."""
-    out = dict(entry)
-    for key in _DURATIONS:
-        if isinstance(out.get(key), str):
-            try:
-                out[key] = duration(out[key])
-            except ValueError as error:
-                faults.append(Fault(file, f"{where}.{key}", str(error), "see the shipped plans"))
-    return out
-
-
-def _hour(text: str, where: str, file: str, faults: list[Fault]) -> float:
-    """Local seconds of "HH:MM"."""
-    hours, _, minutes = str(text).partition(":")
-    if hours.isdigit() and minutes.isdigit() and int(hours) <= 24 and int(minutes) < 60:
-        return int(hours) * 3600.0 + int(minutes) * 60.0
-    faults.append(Fault(file, where, f"{text!r} is no time", "write HH:MM"))
-    return 0.0
-
-
-def check(plan: Plan, catalog: Catalog) -> list[tuple[str, str, str]]:
+def check(plan: Plan, catalog: Catalog, zones: Zones) -> list[Complaint]:
     """(key, problem, remedy) of whatever a well-typed plan may not say."""
-    out: list[tuple[str, str, str]] = []
-    known = list(catalog.index)
-    for key in _LISTS:
-        seen: set[str] = set()
-        for entry in getattr(plan, key):
-            if entry.vital not in catalog.index:
-                out.append((key, f"unknown vital {entry.vital}", nearest(entry.vital, known)))
-            name = getattr(entry, "rule", entry.vital)
-            if name in seen:
-                out.append((key, f"{name} comes twice", "name each rule once"))
-            seen.add(name)
-    for limit in plan.limits:
-        if (limit.clear > limit.value) if limit.direction == "above" else (limit.clear < limit.value):
-            out.append(
-                ("limits", f"{limit.rule}: clear is on the wrong side of value", "give hysteresis inwards")
-            )
-        if not 1 <= limit.readings <= 100:
-            out.append(("limits", f"{limit.rule}: readings = {limit.readings}", "give 1 to 100"))
-    for vital in {limit.vital for limit in plan.limits}:
-        if sum(limit.vital == vital for limit in plan.limits) > LIMITS:
-            out.append(("limits", f"more than {LIMITS} on {vital}", "merge some"))
-    for gain in plan.gains:
-        if not 1 <= gain.days < DAYS or gain.amount <= 0 or gain.clear >= gain.amount:
-            out.append(("gains", f"{gain.rule}: days, amount or clear", "1-7 days, amount > clear"))
-    if len(plan.gains) > GAINS:
-        out.append(("gains", f"more than {GAINS}", "keep the two that matter"))
-    for expectation in plan.expectations:
-        if expectation.every <= 0 or expectation.grace < 0:
-            out.append(("expectations", f"{expectation.vital}: every or grace", "every > 0, grace >= 0"))
-    if plan.patient != "*" and not _is_name(plan.patient):
-        out.append(("patient", "is no pseudonym", "use 1-64 of [A-Za-z0-9_-]"))
+    out: list[Complaint] = []
+    if plan.patient != "*" and not is_name(plan.patient):
+        out.append(("patient", "is no pseudonym", "use 1-64 of [A-Za-z0-9_-], or *"))
     if not 0 <= plan.day_from < plan.day_until <= 86400:
         out.append(("day", "does not lie within a day", 'write day = ["07:00", "22:00"]'))
+    if plan.time_zone:
+        try:
+            zones(plan.time_zone)
+        except ValueError as error:
+            problem, _, remedy = str(error).partition("; ")
+            out.append(("time_zone", problem, remedy))
+    for key in LISTS:
+        seen: set[str] = set()
+        for entry in getattr(plan, key):
+            name = name_of(entry)
+            where = f"{key}[{name}]"
+            if name != entry.vital and not is_name(name):
+                out.append((f"{where}.rule", "is no name", "use 1-64 of [A-Za-z0-9_-]"))
+            if entry.vital not in catalog.index:
+                problem = f"unknown vital {entry.vital}"
+                out.append((f"{where}.vital", problem, nearest(entry.vital, catalog.index)))
+            if name in seen:
+                out.append((where, "comes twice", "name each rule once"))
+            seen.add(name)
+    return out + _check_limits(plan, catalog) + _check_others(plan)
+
+
+def _check_limits(plan: Plan, catalog: Catalog) -> list[Complaint]:
+    out: list[Complaint] = []
+    for limit in plan.limits:
+        where = f"limits[{limit.rule}]"
+        above = limit.direction == "above"
+        if (limit.clear > limit.value) if above else (limit.clear < limit.value):
+            problem = f"{limit.clear:g} is on the wrong side of value {limit.value:g}"
+            remedy = f"a limit {limit.direction} clears at or {'below' if above else 'above'} its value"
+            out.append((f"{where}.clear", problem, remedy))
+        vital = catalog[limit.vital] if limit.vital in catalog.index else None
+        for key in ("value", "clear"):
+            given = getattr(limit, key)
+            if vital is not None and not vital.minimum <= given <= vital.maximum:
+                problem = f"no {limit.vital} is ever {given:g} {vital.unit}"
+                remedy = f"a plausible one is {vital.minimum:g} to {vital.maximum:g}; mind the unit"
+                out.append((f"{where}.{key}", problem, remedy))
+        if not 1 <= limit.readings <= 100:
+            out.append((f"{where}.readings", f"{limit.readings} is out of range", "give 1 to 100"))
+        if not 0 <= limit.within <= LONGEST:
+            out.append(
+                (f"{where}.within", "is out of range", "give a duration up to ten years, or 0 for any")
+            )
+    for name in dict.fromkeys(limit.vital for limit in plan.limits):
+        if sum(limit.vital == name for limit in plan.limits) > LIMITS:
+            out.append(("limits", f"more than {LIMITS} on {name}", "merge some"))
     return out
 
 
-def _is_name(text: str) -> bool:
-    return 1 <= len(text) <= 64 and all(c.isascii() and (c.isalnum() or c in "_-") for c in text)
+def _check_others(plan: Plan) -> list[Complaint]:
+    out: list[Complaint] = []
+    for gain in plan.gains:
+        where = f"gains[{gain.rule}]"
+        if not 1 <= gain.days < DAYS:
+            out.append((f"{where}.days", f"{gain.days} is out of range", f"give 1 to {DAYS - 1}"))
+        if gain.amount <= 0:
+            out.append((f"{where}.amount", "is not above 0", "give the gain that alerts"))
+        if gain.clear >= gain.amount:
+            out.append((f"{where}.clear", "is not below amount", "give a smaller gain at which it is over"))
+    if len(plan.gains) > GAINS:
+        out.append(("gains", f"more than {GAINS}", f"keep the {GAINS} that matter"))
+    for expectation in plan.expectations:
+        where = f"expectations[{expectation.vital}]"
+        if not 0 < expectation.every <= LONGEST:
+            out.append((f"{where}.every", "is out of range", 'write every = "1d"'))
+        if not 0 <= expectation.grace <= LONGEST:
+            out.append((f"{where}.grace", "is out of range", 'write grace = "12h"'))
+    for baseline in plan.baselines:
+        for key in ("acute", "daily"):
+            if getattr(baseline, key) < 0:
+                out.append(
+                    (f"baselines[{baseline.vital}].{key}", "is negative", "give a threshold, 0 is off")
+                )
+    return out
 
 
 def plan_record(plan: Plan) -> bytes:
@@ -217,7 +177,7 @@ def plan_record(plan: Plan) -> bytes:
     return msgspec.json.encode({"kind": "plan", **msgspec.to_builtins(plan)})
 
 
-def decode_plan(data: bytes, catalog: Catalog) -> Plan:
+def decode_plan(data: bytes, catalog: Catalog, zones: Zones) -> Plan:
     """A plan out of the log. Raises ValueError with field, problem and remedy."""
     try:
         raw = msgspec.json.decode(data)
@@ -225,7 +185,7 @@ def decode_plan(data: bytes, catalog: Catalog) -> Plan:
         plan = msgspec.convert(raw, Plan)
     except (msgspec.MsgspecError, UnicodeDecodeError, AttributeError) as error:
         raise ValueError(f"not a plan: {error}") from error
-    faults = check(plan, catalog)
+    faults = check(plan, catalog, zones)
     if faults:
         raise ValueError("; ".join(f"{key}: {problem} ({remedy})" for key, problem, remedy in faults))
     return plan

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from models.catalog import ConfigurationError
+from models.strict import ConfigurationError
 
 COMMANDS = Path(__file__).parent / "commands"
 

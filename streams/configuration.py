@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from models.catalog import Catalog, ConfigurationError, Fault, parse_catalog
-from models.plan import Plan, Template, parse_plans, parse_programme
+from models.catalog import Catalog, parse_catalog
+from models.plan import Plan
+from models.plan_file import parse_plans, parse_programme
+from models.strict import ConfigurationError, Fault
 from streams.zones import zone
 
 INFRA = Path(__file__).parent.parent / "infra"
@@ -12,11 +14,14 @@ INFRA = Path(__file__).parent.parent / "infra"
 def read(path: Path) -> str:
     """A file's text. Raises ConfigurationError when it cannot be read."""
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            [Fault(str(path), "-", f"cannot be read: {error}", "check the path")]
-        ) from error
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        fault = Fault(str(path), "-", "there is no such file", "check the path")
+    except UnicodeDecodeError as error:
+        fault = Fault(str(path), "-", f"not UTF-8 at byte {error.start}", "save it as UTF-8")
+    except OSError as error:
+        fault = Fault(str(path), "-", f"cannot be read: {error.strerror}", "check the path and its rights")
+    raise ConfigurationError([fault])
 
 
 def load_catalog(path: Path | None = None) -> Catalog:
@@ -25,36 +30,30 @@ def load_catalog(path: Path | None = None) -> Catalog:
     return parse_catalog(read(path), str(path))
 
 
-def load_templates(catalog: Catalog) -> dict[str, Template]:
-    """The shipped programmes by name. Raises ConfigurationError."""
-    return {
-        path.stem: parse_programme(read(path), str(path), catalog)
-        for path in sorted((INFRA / "plans").glob("*.toml"))
-    }
+def load_templates(catalog: Catalog) -> dict[str, Plan]:
+    """The shipped programmes by name. Raises ConfigurationError; its rest is what is good of them."""
+    templates, faults = {}, []
+    for path in sorted((INFRA / "plans").glob("*.toml")):
+        try:
+            templates[path.stem] = parse_programme(read(path), str(path), catalog, zone)
+        except ConfigurationError as error:
+            faults += error.faults
+            if error.rest is not None:
+                templates[path.stem] = error.rest
+    if faults:
+        raise ConfigurationError(faults, templates)
+    return templates
 
 
 def load_plans(path: Path, catalog: Catalog) -> list[Plan]:
-    """The plans of a file; their time zones must exist. Raises ConfigurationError."""
-    plans = parse_plans(read(path), str(path), catalog, load_templates(catalog))
-    faults = []
-    for plan in plans:
-        try:
-            zone(plan.time_zone or "UTC")
-        except (KeyError, ValueError):
-            key = f"plan of {plan.patient}: time_zone"
-            faults.append(Fault(str(path), key, f"no time zone {plan.time_zone}", "write Europe/Paris"))
-    if faults:
-        raise ConfigurationError(faults)
-    return plans
+    """The plans of a file. Raises ConfigurationError."""
+    return parse_plans(read(path), str(path), catalog, load_templates(catalog), zone)
 
 
 def load_default_plan(path: Path | None, catalog: Catalog) -> Plan:
     """The plan of everyone without one: the shipped default, or the "*" plan of a file."""
     if path is None:
-        path = INFRA / "plans" / "default.toml"
-        return parse_plans(
-            '[[plan]]\npatient = "*"\ntemplate = "default"', str(path), catalog, load_templates(catalog)
-        )[0]
+        return load_templates(catalog)["default"]
     for plan in load_plans(path, catalog):
         if plan.patient == "*":
             return plan

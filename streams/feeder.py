@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from streams.commands.send import rows
 from streams.ingest.clock import TICK, TICK_MILLISECONDS, Stamped, ticks_between
 from streams.ingest.sources import Line
+from streams.input import rows
 from streams.transports.log.store import Log
 from streams.ward import Arrival
 

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from streams import metrics
-from streams.settings import Endpoint
+from streams.endpoints import Endpoint
 from streams.webhooks import LONGEST_PAUSE, backoff
 
 AWAY: Final = 3  # failures in a row from which an endpoint counts as away

@@ -3,63 +3,31 @@
 Secrets are SecretStr and never printed. An unknown key stops the start and names the nearest known one.
 """
 
+import json
 import os
-import tomllib
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings.exceptions import SettingsError
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from models.catalog import ConfigurationError, Fault, nearest
-from streams.webhooks import secret_bytes
+from models.strict import ConfigurationError, Fault, load_toml, nearest
+from streams.configuration import read
+from streams.endpoints import Endpoint, web_address
 
+REMEDIES = {  # by the beginning of pydantic's name of a fault
+    "missing": "add it",
+    "literal": "write one of these",
+    "string_pattern": "use up to 64 letters, digits and dashes",
+    "greater": "choose one in that range",
+    "less": "choose one in that range",
+    "int": "write a whole number",
+    "float": "write a number",
+    "string": 'write text in quotes: "…"',
+    "list": 'write [{"name":…,"url":…,"secret":…}]',
+}
 BESIDE = ("config", "recordings", "test_kafka", "live")  # VIGIE_… names that are no settings
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address literal can only mean this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def web_address(url: str) -> str:
-    """The URL when health data may go there. Raises ValueError with the remedy, without the URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is no web address; write https://host/path")
-    if parts.username or parts.password:
-        raise ValueError("holds a name or a password; leave them out of addresses")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError("is not encrypted; use https, or http on a loopback address")
-    return url
-
-
-class Endpoint(BaseModel):
-    """A webhook receiver; `routes` empty = alerts of every route."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    url: str
-    secret: SecretStr
-    routes: list[str] = []
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, url: str) -> str:
-        return web_address(url)
-
-    @field_validator("secret")
-    @classmethod
-    def _secret(cls, secret: SecretStr) -> SecretStr:
-        secret_bytes(secret.get_secret_value())
-        return secret
 
 
 class Settings(BaseSettings):
@@ -81,7 +49,7 @@ class Settings(BaseSettings):
     influx_org: str | None = None
     influx_bucket: str | None = None
     influx_token: SecretStr | None = None
-    endpoints: list[Endpoint] = []
+    endpoints: Annotated[list[Endpoint], NoDecode] = []
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)  # None: no metrics server; 0: any free port
     locale: Literal["en", "fr"] = "en"
@@ -91,6 +59,23 @@ class Settings(BaseSettings):
     @classmethod
     def _influx_url(cls, url: str | None) -> str | None:
         return None if url is None else web_address(url)
+
+    @field_validator("broker")
+    @classmethod
+    def _broker(cls, broker: str) -> str:
+        if not broker.startswith(("log://", "batch://")):
+            raise ValueError("is no broker; write log:///folder or batch://host:9092")
+        return broker
+
+    @field_validator("endpoints", mode="before")
+    @classmethod
+    def _endpoints(cls, endpoints: Any) -> Any:
+        if not isinstance(endpoints, str):
+            return endpoints
+        try:
+            return json.loads(endpoints)
+        except ValueError:
+            raise ValueError('is no JSON; write [{"name":…,"url":…,"secret":…}]') from None
 
     def topic(self, name: str) -> str:
         """The full name of a topic, such as vigie.readings."""
@@ -119,55 +104,58 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from overrides, environment and file, in this order. Raises ConfigurationError."""
-    known = list(Settings.model_fields)
-    file = os.environ.get("VIGIE_CONFIG")
-    values = _read(file) if file else {}
-    faults = [Fault(str(file), key, "unknown key", nearest(key, known)) for key in values if key not in known]
+    """Settings from overrides, environment and file, in this order.
+
+    Raises ConfigurationError with every fault; its rest is the settings where single values are good.
+    """
+    known, file = list(Settings.model_fields), os.environ.get("VIGIE_CONFIG")
+    faults: list[Fault] = []
+    values: dict[str, Any] = {}
+    if file:
+        try:
+            values = load_toml(read(Path(file)), file)
+        except ConfigurationError as error:
+            faults += error.faults
+    faults += [
+        Fault(str(file), key, "unknown key", nearest(key, known)) for key in values if key not in known
+    ]
     for name in os.environ:
         key = name.removeprefix("VIGIE_").lower()
         if name.startswith("VIGIE_") and key not in (*known, *BESIDE):
-            faults.append(Fault("environment", name, "unknown key", nearest(key, known)))
-    if faults:
-        raise ConfigurationError(faults)
-    for key in list(values):
-        if f"VIGIE_{key.upper()}" in os.environ:
-            del values[key]
+            close = nearest(name, [f"VIGIE_{key.upper()}" for key in known])
+            faults.append(Fault("environment", name, "unknown key", close))
+    values = {k: v for k, v in values.items() if k in known and f"VIGIE_{k.upper()}" not in os.environ}
+    settings = None
     try:
         settings = Settings(**{**values, **overrides})
-    except ValidationError as error:
-        raise ConfigurationError(_faults(error, values, file)) from None
-    except SettingsError:  # its text and its cause hold the value, which may be a secret
-        lists = ", ".join(f"VIGIE_{key.upper()}" for key in known if key in ("endpoints",))
-        fault = Fault("environment", lists, "is no JSON", 'write [{"name":…,"url":…,"secret":…}]')
-        raise ConfigurationError([fault]) from None
-    _check_whole(settings, file)
+    except ValidationError as error:  # neither its text nor its cause may be told: they may hold a secret
+        faults += [_fault(found, values, file) for found in error.errors(include_input=False)]
+    if settings is not None:
+        faults += _whole_faults(settings, file)
+    if faults or settings is None:
+        raise ConfigurationError(faults, settings) from None
     return settings
 
 
-def _read(file: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(Path(file).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError([Fault(file, "-", f"cannot be read: {error}", "mend it")]) from error
+def _fault(found: ErrorDetails, values: dict[str, Any], file: str | None) -> Fault:
+    """One of pydantic's complaints, without the value that it is about."""
+    place = [str(part) for part in found["loc"]]
+    source, key = "settings", ".".join(place)
+    if place and place[0] in values:
+        source = str(file)
+    elif place and f"VIGIE_{place[0].upper()}" in os.environ:
+        source, key = "environment", f"VIGIE_{place[0].upper()}" + key.removeprefix(place[0])
+    problem, _, remedy = found["msg"].removeprefix("Value error, ").partition("; ")
+    kind = found["type"]
+    if kind == "extra_forbidden":
+        return Fault(source, key, "unknown key", nearest(place[-1], Endpoint.model_fields))
+    if not remedy:
+        remedy = next((text for start, text in REMEDIES.items() if kind.startswith(start)), "mend it")
+    return Fault(source, key, problem[:1].lower() + problem[1:], remedy)
 
 
-def _faults(error: ValidationError, values: dict[str, Any], file: str | None) -> list[Fault]:
-    out = []
-    for found in error.errors(include_input=False, include_url=False):
-        place = [str(part) for part in found["loc"]]
-        source = file if file and place[:1] and place[0] in values else "environment"
-        remedy = "see the README's table of settings"
-        if found["type"] == "extra_forbidden":
-            remedy = nearest(place[-1], list(Endpoint.model_fields))
-        message = found["msg"].removeprefix("Value error, ")
-        problem, _, hint = message.partition("; ")
-        out.append(Fault(source, ".".join(place), problem, hint or remedy))
-    return out
-
-
-def _check_whole(settings: Settings, file: str | None) -> None:
-    """Faults that no single setting shows. Raises ConfigurationError."""
+def _whole_faults(settings: Settings, file: str | None) -> list[Fault]:
+    """Faults that no single setting shows."""
     source, faults = file or "environment", []
     if settings.sink == "influx":
         for key in ("influx_url", "influx_org", "influx_bucket", "influx_token"):
@@ -178,5 +166,4 @@ def _check_whole(settings: Settings, file: str | None) -> None:
         faults.append(
             Fault(source, "endpoints", f"has the name {name} twice", "give each endpoint its own name")
         )
-    if faults:
-        raise ConfigurationError(faults)
+    return faults

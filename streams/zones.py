@@ -1,8 +1,9 @@
 """Time zones as tables of transitions, from the IANA database that the package tzdata carries."""
 
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from functools import cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
 
@@ -15,12 +16,14 @@ FIRST_YEAR, LAST_YEAR = 1970, 2106
 def zone(name: str) -> Zone:
     """(starts, offsets) of a zone: int64 UTC seconds ascending, int32 seconds east of UTC.
 
-    Raises ValueError when there is no such zone.
+    Raises ValueError with the remedy when there is no such zone.
     """
     try:
         info = ZoneInfo(name)
-    except (ZoneInfoNotFoundError, OSError) as error:
-        raise ValueError(f"no time zone {name!r}") from error
+    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
+        close = get_close_matches(name, available_timezones(), 1)
+        remedy = f"did you mean {close[0]}?" if close else "write an IANA name such as Europe/Paris"
+        raise ValueError(f"no time zone {name!r}; {remedy}") from error
     at = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
     end = datetime(LAST_YEAR, 1, 1, tzinfo=UTC)
     starts, offsets = [-(2**61)], [_offset(info, at)]

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
+from streams.endpoints import Endpoint
 from streams.outbox import Place, Queue, alert_of
-from streams.settings import Endpoint
 from streams.transports.log.store import Log
 from tests import workers
 from tests.test_sqlite_sink import transition

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import ConfigurationError
+from models.strict import ConfigurationError
 from streams.settings import Settings, load_settings
 
 PLAIN = "a test's secret of thirty bytes"
@@ -46,7 +46,7 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path, monkeypatch:
     text = told()
     assert "partitions" in text
     assert "VIGIE_PREFX" in text
-    assert "prefix" in text
+    assert "VIGIE_PREFIX" in text
 
 
 def test_an_unknown_key_of_an_endpoint_names_the_nearest_too() -> None:

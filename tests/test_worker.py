@@ -14,9 +14,9 @@ import numpy as np
 from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan import Plan
-from streams.commands.send import rows
 from streams.ingest.clock import Stamped, stamp
 from streams.ingest.sources import Line
+from streams.input import rows
 from streams.transports.log.store import Log
 from streams.zones import zone
 from tests import workers

@@ -13,8 +13,9 @@ import aiohttp
 import structlog
 
 from streams import metrics
+from streams.endpoints import Endpoint
 from streams.outbox import Delivery, Outbox, Place
-from streams.settings import Endpoint, Settings
+from streams.settings import Settings
 from streams.webhooks import decide, headers, retry_after
 
 ATTEMPT_SECONDS: Final = 10.0  # all of it: name, connection, answer

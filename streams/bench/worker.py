@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from streams.bench.core import SHAPES, readings
-from streams.commands.send import key_of
+from streams.input import key_of
 from streams.transports.log.store import Log
 
 TOPIC = "vigie.readings"

@@ -8,9 +8,9 @@ from typing import Any
 import click
 import msgspec
 
-from models.catalog import duration
 from models.pipeline import Ledger, Pipeline
 from models.plan import plan_record
+from models.strict import duration
 from models.wire import reject_body
 from streams.configuration import load_catalog, load_default_plan, load_plans, read
 from streams.ingest.clock import Stamped, stamp

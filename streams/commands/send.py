@@ -6,48 +6,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
-import msgspec
 
 from models.plan import plan_record
 from streams.commands.replay import Duration, lines_of
 from streams.configuration import load_catalog, load_plans
 from streams.ingest.clock import Stamped, stamp
+from streams.ingest.sources import Line
+from streams.input import open_log, rows
 from streams.settings import Settings, load_settings
-from streams.transports.log.store import Log, Row
 
 TRANSACTION = 1000
-
-
-class Keyed(msgspec.Struct):
-    """Enough of a record to know its partition."""
-
-    patient: str | None = None
-    kind: str = "reading"
-
-
-_keyed = msgspec.json.Decoder(Keyed).decode
-
-
-def key_of(value: bytes) -> bytes | None:
-    """The Kafka key of a record: its patient; None when it has none that reads."""
-    try:
-        patient = _keyed(value).patient
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return patient.encode("utf-8", "replace") if patient is not None and patient != "*" else None
-
-
-def rows(records: Iterable[Stamped], topic: str, partitions: int, as_recorded: bool) -> Iterator[Row]:
-    """Rows for the log: ticks and plans for everyone go to every partition, the rest by its key."""
-    for record in records:
-        at = record.received if as_recorded else None
-        key = key_of(record.value)
-        if record.line is None or (record.line.file == "plans" and key is None):
-            for partition in range(partitions):
-                yield topic, partition, None, record.value, at, None
-        else:
-            place = None if key is not None else sum(record.value) % partitions
-            yield topic, place, key, record.value, at, None
 
 
 def paced(records: Iterable[Stamped], speed: float) -> Iterator[Stamped]:
@@ -64,10 +32,7 @@ def paced(records: Iterable[Stamped], speed: float) -> Iterator[Stamped]:
 
 def send_to_log(records: Iterable[Stamped], settings: Settings, as_recorded: bool, at_once: int) -> int:
     """Append records to the embedded log in transactions; returns how many rows."""
-    folder = settings.log_folder()
-    if folder is None:
-        raise click.UsageError("the broker is no log:// folder")
-    log = Log(folder, partitions=settings.partitions)
+    log = open_log(settings)
     topic = settings.topic("readings")
     count, iterator = 0, rows(records, topic, log.topic(topic)[1], as_recorded)
     while chunk := list(itertools.islice(iterator, at_once)):
@@ -114,8 +79,6 @@ def command(
 
 def with_plans(records: Iterable[Stamped], file: Path) -> Iterator[Stamped]:
     """Plans before the first record, received with it."""
-    from streams.ingest.sources import Line
-
     plans = [plan_record(plan) for plan in load_plans(file, load_catalog())]
     iterator = iter(records)
     first = next(iterator, None)

@@ -5,16 +5,19 @@ codes, one reading per column. A cell that cannot be mapped is passed on as it i
 fault, and nothing is lost.
 """
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from models.catalog import ConfigurationError, Fault, explain, load_toml
+from models.catalog import Catalog
+from models.strict import Complaint, ConfigurationError, decode, faults_in, load_toml, nearest
+
+SAMPLE: Final = datetime(2026, 11, 23, 16, 35, 7, tzinfo=UTC)  # no two parts are the same
 
 
-class _Columns(msgspec.Struct, forbid_unknown_fields=True):
+class _Columns(msgspec.Struct):
     """Names of columns; a value beginning with "=" is a constant."""
 
     patient: str
@@ -24,7 +27,7 @@ class _Columns(msgspec.Struct, forbid_unknown_fields=True):
     unit: str = ""
 
 
-class _Time(msgspec.Struct, forbid_unknown_fields=True):
+class _Time(msgspec.Struct):
     """Which columns make measured_at (joined by a space), their strptime format, and the time zone."""
 
     columns: list[str]
@@ -32,14 +35,14 @@ class _Time(msgspec.Struct, forbid_unknown_fields=True):
     zone: str
 
 
-class _Wide(msgspec.Struct, forbid_unknown_fields=True):
+class _Wide(msgspec.Struct):
     """One column of the wide form."""
 
     vital: str
     unit: str
 
 
-class ColumnMap(msgspec.Struct, forbid_unknown_fields=True):
+class ColumnMap(msgspec.Struct):
     """A whole map."""
 
     columns: _Columns
@@ -111,13 +114,55 @@ def _record(base: dict[str, str], vital: str, value: str, unit: str, when: str) 
 
 
 def parse_map(text: str, name: str) -> ColumnMap:
-    """A column map from TOML. Raises ConfigurationError."""
-    try:
-        column_map = msgspec.convert(load_toml(text, name), ColumnMap)
-        _zone(column_map.time.zone)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError([Fault(name, "-", *explain(error, ColumnMap.__struct_fields__))]) from error
-    except (ValueError, KeyError) as error:
-        fault = Fault(name, "time.zone", f"no time zone: {error}", "write Europe/London or -05:00")
-        raise ConfigurationError([fault]) from error
+    """A column map from TOML. Raises ConfigurationError with every fault; its rest is what is good of it."""
+    column_map, complaints = decode(load_toml(text, name), ColumnMap, "")
+    if isinstance(column_map, ColumnMap):
+        complaints += _check(column_map)
+    if complaints:
+        raise ConfigurationError(faults_in(name, complaints), column_map or None)
     return column_map
+
+
+def _check(column_map: ColumnMap) -> list[Complaint]:
+    """(key, problem, remedy) of whatever a well-typed map may not say."""
+    out: list[Complaint] = []
+    try:
+        _zone(column_map.time.zone)
+    except (ValueError, KeyError, OSError):
+        remedy = "write an IANA name such as Europe/London, or -05:00"
+        out.append(("time.zone", f"no time zone {column_map.time.zone!r}", remedy))
+    if not column_map.time.columns:
+        out.append(("time.columns", "is empty", "name the columns that make the time"))
+    try:
+        text = SAMPLE.strftime(column_map.time.format)
+        back = datetime.strptime(text, column_map.time.format).replace(second=0, tzinfo=UTC)
+        told = back == SAMPLE.replace(second=0)
+    except ValueError:
+        told = False
+    if not told:
+        remedy = "write strptime codes, such as %Y-%m-%d %H:%M:%S"
+        out.append(("time.format", f"{column_map.time.format!r} tells no date and time", remedy))
+    if not column_map.wide:
+        for key in ("value", "vital", "unit"):
+            if not getattr(column_map.columns, key):
+                remedy = "name a column, or a constant such as =kg; or give [wide]"
+                out.append((f"columns.{key}", "is missing", remedy))
+    return out
+
+
+def check_vitals(column_map: ColumnMap, catalog: Catalog) -> list[Complaint]:
+    """(key, problem, remedy) of vitals and units that the core would refuse."""
+    targets = [(f"vitals.{name}", code, "") for name, code in column_map.vitals.items()]
+    targets += [(f"wide.{name}", column.vital, column.unit) for name, column in column_map.wide.items()]
+    if column_map.columns.vital.startswith("="):
+        constant = column_map.columns.unit[1:] if column_map.columns.unit.startswith("=") else ""
+        unit = column_map.units.get(constant, constant)
+        targets.append(("columns.vital", column_map.columns.vital[1:], unit))
+    out: list[Complaint] = []
+    for key, code, unit in targets:
+        if code not in catalog.index:
+            out.append((key, f"unknown vital {code}", nearest(code, catalog.index)))
+        elif unit and unit not in catalog[code].conversions:
+            known = catalog[code].conversions
+            out.append((key, f"unknown unit {unit} of {code}", nearest(unit, known)))
+    return out

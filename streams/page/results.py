@@ -10,9 +10,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final
 
+from streams.alerts import urgency
+
 NS: Final = 1_000_000
 SIZES: Final = {"1m": 60_000, "15m": 900_000, "1h": 3_600_000, "1d": 86_400_000}
-RANKS: Final = {"high": 0, "medium": 1, "low": 2}
 SERIES_SECONDS: Final = 5.0  # how long the list of series is remembered: new ones are rare
 POINTS: Final = 420  # most points of a line in a chart; more cannot be seen
 PAST: Final = 40  # alerts of the past told with a patient
@@ -138,9 +139,3 @@ def fields_of(text: str) -> dict[str, float]:
     """The fields of a line of line protocol ("count=5i,mean=71.2"), as numbers."""
     pairs = (pair.split("=", 1) for pair in text.split(","))
     return {name: float(number.rstrip("i")) for name, number in pairs}
-
-
-def urgency(alert: dict[str, Any]) -> tuple[int, int, str]:
-    """Sorting key: what waits for somebody first, then the graver, then the one that waits longest."""
-    standing = {"open": 0, "acknowledged": 1}.get(alert.get("status", ""), 2)
-    return standing, RANKS.get(alert.get("severity", ""), 3), alert.get("opened_at", "")

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from streams.page.results import RANKS, SIZES, Key, Results, urgency
+from streams.alerts import RANKS, urgency
+from streams.page.results import SIZES, Key, Results
 
 HOUR: Final = 3_600_000
 RANGES: Final = {"1d": 24 * HOUR, "7d": 7 * 24 * HOUR, "21d": 21 * 24 * HOUR}

@@ -5,7 +5,7 @@ from typing import Final, cast
 import msgspec
 
 from models.catalog import Catalog
-from models.plan import Expectation, Plan, Severity, parse_plans
+from models.plan import Expectation, Plan, Severity
 from streams.configuration import load_templates
 from streams.ward.roster import Patient
 
@@ -29,11 +29,15 @@ def care_plan(patient: Patient, catalog: Catalog, locale: str, time_zone: str) -
     """A patient's whole plan: the programme's template where one ships, else the default's limits."""
     templates = load_templates(catalog)
     template = patient.programme if patient.programme in templates else "default"
-    text = (
-        f'[[plan]]\npatient = "{patient.name}"\ntemplate = "{template}"\nprogramme = "{patient.programme}"\n'
-        f'version = "1"\ntime_zone = "{time_zone}"\nroute = "{patient.programme}"\nlocale = "{locale}"\n'
+    plan = msgspec.structs.replace(
+        templates[template],
+        patient=patient.name,
+        programme=patient.programme,
+        version="1",
+        time_zone=time_zone,
+        route=patient.programme,
+        locale=locale,
     )
-    plan = parse_plans(text, "ward", catalog, templates)[0]
     expectations = tuple(
         Expectation(vital, every, grace, cast("Severity", severity))
         for vital, (every, grace, severity) in CADENCES.items()

@@ -11,9 +11,9 @@ import pytest
 from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan import Plan
-from streams.commands.send import rows
 from streams.ingest.clock import stamp
 from streams.ingest.sources import Line
+from streams.input import rows
 from streams.transports.log.store import Row
 from streams.zones import zone
 from tests import workers

@@ -1,0 +1,84 @@
+"""The alerts of a deployment as its topic tells them: each as its latest transition left it."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import click
+import msgspec
+
+from streams.settings import Settings
+from streams.transports.log.store import FILE, Log
+
+AT_ONCE: Final = 5000  # transitions read together
+RANKS: Final = {"high": 0, "medium": 1, "low": 2}
+Alert = dict[str, Any]
+"""The body of a transition, see models/triage.py."""
+
+_decode = msgspec.json.Decoder(Alert).decode
+
+
+def transitions(settings: Settings) -> Iterator[bytes]:
+    """The body of every transition that the alerts topic keeps, one partition after the other.
+
+    Raises click.UsageError when there is no log to read.
+    """
+    folder = settings.log_folder()
+    if folder is None:
+        raise click.UsageError(f"the broker {settings.broker} is no log:// folder; name one")
+    if not (folder / FILE).is_file():
+        raise click.UsageError(f"there is no log in {folder}; check VIGIE_BROKER or --to")
+    log = Log(folder)
+    topic = settings.topic("alerts")
+    for place in sorted(place for place in log.refresh() if place[0] == topic):
+        at = log.earliest(place)
+        while records := log.read(place, at, AT_ONCE):
+            yield from (record.value for record in records if record.value is not None)
+            at = records[-1].offset + 1
+    log.close()
+
+
+def standing(bodies: Iterable[bytes]) -> dict[str, Alert]:
+    """Alert id → its latest transition; one that comes again changes nothing.
+
+    Records that are no transitions are left out.
+    """
+    latest: dict[str, Alert] = {}
+    for body in bodies:
+        try:
+            alert = _decode(body)
+            known = latest.get(alert["alert_id"])
+            if known is None or alert["sequence"] > known["sequence"]:
+                latest[alert["alert_id"]] = alert
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+            continue
+    return latest
+
+
+def urgency(alert: Alert) -> tuple[int, int, str]:
+    """Sorting key: what waits for somebody first, then the graver, then the one that waits longest."""
+    place = {"open": 0, "acknowledged": 1}.get(alert.get("status", ""), 2)
+    return place, RANKS.get(alert.get("severity", ""), 3), alert.get("opened_at", "")
+
+
+def named(alerts: dict[str, Alert], alert_id: str) -> Alert:
+    """The alert of an id. Raises click.ClickException that names the nearest known one."""
+    if alert_id in alerts:
+        return alerts[alert_id]
+    close = difflib.get_close_matches(alert_id, alerts, 1, 0.3)
+    remedy = f"did you mean {close[0]}?" if close else "list them with `vigie alert list --all`"
+    raise click.ClickException(f"there is no alert {alert_id}; {remedy}")
+
+
+def refusal(alert: Alert, action: str) -> str | None:
+    """Why the worker would refuse an action on an alert that stands so; None when it would take it."""
+    status = alert["status"]
+    if action == "acknowledge" and status == "acknowledged":
+        return f"is acknowledged already, by {alert.get('acknowledged_by')}"
+    if action == "acknowledge" and status == "resolved":
+        return "is resolved; give it a verdict instead"
+    if status == "closed":
+        return f"is closed already, with the verdict {alert.get('verdict')}"
+    if action == "verdict" and status != "resolved":
+        return "still stands; a verdict closes an alert once it is resolved"
+    return None

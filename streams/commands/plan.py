@@ -1,0 +1,51 @@
+"""`vigie plan`: care plans of a running deployment. They take hold when the worker meets them in the log."""
+
+from pathlib import Path
+
+import click
+
+from models.plan import Plan, plan_record
+from streams.configuration import load_catalog, load_plans
+from streams.input import append, open_log
+from streams.settings import load_settings
+
+
+@click.group(name="plan")
+def command() -> None:
+    """Give patients their care plans."""
+
+
+@command.command(name="apply")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", "broker", help="Broker, instead of the settings' one.")
+@click.option("--dry-run", is_flag=True, help="Check and tell; send nothing.")
+def apply(file: Path, broker: str | None, dry_run: bool) -> None:
+    """Check the plans of FILE and append one record per patient to the input log.
+
+    Nothing is sent when one of them has a fault; each is told, and the exit code is 1.
+    """
+    settings = load_settings(**({"broker": broker} if broker else {}))
+    plans = load_plans(file, load_catalog(settings.catalogue))
+    if dry_run:
+        for plan in plans:
+            click.echo(f"would send {told(plan)}")
+        return
+    log = open_log(settings)
+    sent = append(settings, log, [plan_record(plan) for plan in plans])
+    log.close()
+    for plan, places in zip(plans, sent, strict=True):
+        where = ", ".join(f"partition {partition} offset {offset}" for partition, offset in places)
+        click.echo(f"sent {told(plan)}: {where}")
+
+
+def told(plan: Plan) -> str:
+    """A plan in one line: whose, which, and how much it watches."""
+    whose = "everyone without a plan of their own (*)" if plan.patient == "*" else plan.patient
+    counts = {
+        "limits": plan.limits,
+        "gains": plan.gains,
+        "baselines": plan.baselines,
+        "expectations": plan.expectations,
+    }
+    rules = ", ".join(f"{len(entries)} {name}" for name, entries in counts.items())
+    return f"{whose}: programme {plan.programme} version {plan.version}, {rules}"

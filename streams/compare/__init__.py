@@ -1,0 +1,1 @@
+"""What differs between two replays, file by file. Decides; prints nothing."""
