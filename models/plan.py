@@ -78,14 +78,18 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _PLAIN: Final = ("programme", "version", "time_zone", "route", "locale")
 _LISTS: Final = {"limits": Limit, "expectations": Expectation, "gains": Gain, "baselines": Baseline}
 _DURATIONS: Final = ("within", "every", "grace")
-_KEYS: Final = (*_PLAIN, "day", *_LISTS, "patient", "template")
+_KEYS: Final = (*_PLAIN, "day", "personal_best", *_LISTS, "patient", "template")
 Template = dict[str, Any]
 
 
 def parse_programme(text: str, name: str, catalog: Catalog) -> Template:
-    """A programme template: the keys of a plan without its patient. Raises ConfigurationError."""
+    """A programme template: the keys of a plan without its patient. Raises ConfigurationError.
+
+    A limit may be a share of the patient's personal best (`value = "80%"`), which the patient's plan gives.
+    """
     template = load_toml(text, name)
-    _plan({**template, "patient": "*"}, {}, name, "-", catalog)
+    anyone = {vital.code: vital.maximum for vital in catalog.vitals}
+    _plan({**template, "patient": "*", "personal_best": anyone}, {}, name, "-", catalog)
     return template
 
 
@@ -125,11 +129,12 @@ def _plan(raw: Template, templates: dict[str, Template], file: str, where: str, 
     merged: Template = {"programme": name or "own", "version": "1", **base, **raw}
     merged.pop("template", None)
     day = merged.pop("day", None)
+    best = _best(merged.pop("personal_best", {}), where, file, catalog, faults)
     for key in _LISTS:
         own = raw.get(key, [])
         names = {entry.get("rule", entry.get("vital")) for entry in own}
         kept = [e for e in base.get(key, []) if e.get("rule", e.get("vital")) not in names]
-        merged[key] = [_entry(entry, f"{where}.{key}", file, faults) for entry in [*kept, *own]]
+        merged[key] = [_entry(entry, best, f"{where}.{key}", file, faults) for entry in [*kept, *own]]
     if day is not None:
         hours = [_hour(text, f"{where}.day", file, faults) for text in day]
         if len(hours) == 2:
@@ -149,9 +154,38 @@ def _plan(raw: Template, templates: dict[str, Template], file: str, where: str, 
     return plan
 
 
-def _entry(entry: Template, where: str, file: str, faults: list[Fault]) -> Template:
-    """A rule with its durations in seconds."""
+def _best(given: Any, where: str, file: str, catalog: Catalog, faults: list[Fault]) -> dict[str, float]:
+    """The patient's personal best of each vital, in its unit."""
+    best: dict[str, float] = {}
+    for code, value in given.items() if isinstance(given, dict) else [("-", given)]:
+        key = f"{where}.personal_best.{code}"
+        if code not in catalog.index:
+            faults.append(Fault(file, key, "unknown vital", nearest(code, list(catalog.index))))
+        elif type(value) not in (int, float) or not catalog[code].minimum <= value <= catalog[code].maximum:
+            bounds = f"give {catalog[code].minimum:g} to {catalog[code].maximum:g} {catalog[code].unit}"
+            faults.append(Fault(file, key, f"{value!r} is no plausible value", bounds))
+        else:
+            best[code] = float(value)
+    return best
+
+
+def _entry(
+    entry: Template, best: dict[str, float], where: str, file: str, faults: list[Fault]
+) -> Template:
+    """A rule with its durations in seconds and its shares of the personal best in the vital's unit."""
     out = dict(entry)
+    for key in ("value", "clear"):
+        text, vital = out.get(key), out.get("vital")
+        if not isinstance(text, str):
+            continue
+        share = text.removesuffix("%")
+        if share == text or not share.isdigit():
+            faults.append(Fault(file, f"{where}.{key}", f"{text!r} is no share", 'write 250.0 or "80%"'))
+        elif vital in best:
+            out[key] = best[vital] * int(share) / 100
+        else:
+            remedy = f"add personal_best = {{ {vital} = ... }} to the patient's plan"
+            faults.append(Fault(file, f"{where}.{key}", f"{text} of a best that is not given", remedy))
     for key in _DURATIONS:
         if isinstance(out.get(key), str):
             try:
