@@ -169,9 +169,7 @@ def _best(given: Any, where: str, file: str, catalog: Catalog, faults: list[Faul
     return best
 
 
-def _entry(
-    entry: Template, best: dict[str, float], where: str, file: str, faults: list[Fault]
-) -> Template:
+def _entry(entry: Template, best: dict[str, float], where: str, file: str, faults: list[Fault]) -> Template:
     """A rule with its durations in seconds and its shares of the personal best in the vital's unit."""
     out = dict(entry)
     for key in ("value", "clear"):

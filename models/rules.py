@@ -6,13 +6,18 @@ import numpy as np
 from models.catalog import Catalog
 from models.plan import Expectation, Gain, Limit, Plan
 from models.record import GAINS, LIMITS, RULE_SET, VITAL, WINDOW_MILLISECONDS, WINDOW_NAMES
+from models.triage import SEVERITIES
 
 WHEN = {"always": 0, "day": 1, "night": 2}
 
 
 def limits_of(plan: Plan, vital: str) -> tuple[Limit, ...]:
-    """The limits of a plan on one vital, in the plan's order: the index is the place in RULE_SET."""
-    return tuple(limit for limit in plan.limits if limit.vital == vital)[:LIMITS]
+    """The limits of a plan on one vital: the index is the place in RULE_SET.
+
+    The worst come first, so that a reading that passes two limits is told of once, at the worse.
+    """
+    limits = [limit for limit in plan.limits if limit.vital == vital]
+    return tuple(sorted(limits, key=lambda limit: -SEVERITIES.index(limit.severity)))[:LIMITS]
 
 
 def gains_of(plan: Plan, vital: str) -> tuple[Gain, ...]:
