@@ -42,6 +42,11 @@ class Story:
         """One reading, received five seconds after it was measured."""
         self._reading(_instant(when), vital, value, device=device, **more)
 
+    def put_ahead(self, when: str, vital: str, value: float, device: str, hours: int) -> None:
+        """A reading of a device whose clock is `hours` ahead, received at `when`."""
+        at = _instant(when)
+        self._process(at, _body(at + timedelta(hours=hours), vital, value, device=device))
+
     def wait(self, when: str) -> None:
         """Time passes until `when` with nothing received."""
         self._put(when, b'{"kind":"tick"}')
@@ -66,17 +71,8 @@ class Story:
         self.pipeline = Pipeline(CATALOG, load_default_plan(None, CATALOG), zone)
         self.pipeline.restore(saved)
 
-    def _reading(self, at: datetime, vital: str, value: float, device: str = "d-1", **more: Any) -> None:
-        body = {
-            "patient": PATIENT,
-            "device": device,
-            "vital": vital,
-            "value": value,
-            "unit": CATALOG[vital].unit,
-            "measured_at": at.isoformat(),
-            **more,
-        }
-        self._process(at + timedelta(seconds=5), json.dumps(body).encode())
+    def _reading(self, at: datetime, vital: str, value: float, **more: Any) -> None:
+        self._process(at + timedelta(seconds=5), _body(at, vital, value, **more))
 
     def _put(self, when: str, record: bytes) -> None:
         self._process(_instant(when), record)
@@ -85,6 +81,19 @@ class Story:
         received = round(at.timestamp() * 1000)
         outputs = self.pipeline.process([record], [received], [self.pipeline.position + 1])
         self.bodies += [json.loads(alert.body) for alert in outputs.alerts]
+
+
+def _body(at: datetime, vital: str, value: float, device: str = "d-1", **more: Any) -> bytes:
+    body = {
+        "patient": PATIENT,
+        "device": device,
+        "vital": vital,
+        "value": value,
+        "unit": CATALOG[vital].unit,
+        "measured_at": at.isoformat(),
+        **more,
+    }
+    return json.dumps(body).encode()
 
 
 def _instant(when: str) -> datetime:
