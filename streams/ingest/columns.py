@@ -1,8 +1,8 @@
 """A column map: how the rows of a foreign CSV become readings. TOML, parsed strictly.
 
 Long form: `vital` is a column and [vitals] maps its values to codes. Wide form: [wide] maps columns to
-codes, one reading per column. A cell that cannot be mapped is passed on as it is: the core names the
-fault, and nothing is lost.
+codes, one reading per column. [events] gives the value of what a recording notes without one. A cell that
+cannot be mapped is passed on as it is: the core names the fault, and nothing is lost.
 """
 
 from datetime import datetime
@@ -46,6 +46,7 @@ class ColumnMap(msgspec.Struct, forbid_unknown_fields=True):
     time: _Time
     vitals: dict[str, str] = {}
     units: dict[str, str] = {}
+    events: dict[str, float] = {}
     wide: dict[str, _Wide] = {}
     skip_vitals: list[str] = []
     patient_prefix: str = ""
@@ -71,7 +72,7 @@ class ColumnMap(msgspec.Struct, forbid_unknown_fields=True):
             _record(
                 base,
                 self.vitals.get(name, name),
-                _cell(self.columns.value, row),
+                str(self.events[name]) if name in self.events else _cell(self.columns.value, row),
                 self.units.get(unit, unit),
                 when,
             )
