@@ -5,13 +5,14 @@ codes, one reading per column. [events] gives the value of what a recording note
 cannot be mapped is passed on as it is: the core names the fault, and nothing is lost.
 """
 
-from datetime import datetime
-from typing import Any
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from models.catalog import ConfigurationError, Fault, explain, load_toml
+from models.catalog import ConfigurationError, Fault, explain, load_toml, nearest
 
 
 class _Columns(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,17 +82,36 @@ class ColumnMap(msgspec.Struct, forbid_unknown_fields=True):
     def _time(self, row: dict[str, str]) -> str:
         text = " ".join(row.get(column) or "" for column in self.time.columns)
         try:
-            local = datetime.strptime(text, self.time.format).replace(tzinfo=_zone(self.time.zone))
+            return _parse(text, self.time.format, _zone(self.time.zone)).isoformat()
         except ValueError:
             return text
-        return local.isoformat()
+
+    def check_header(self, header: Sequence[str], file: str) -> None:
+        """Raises ConfigurationError naming each column of the map that a CSV does not have."""
+        named = {f"columns.{key}": value for key, value in msgspec.structs.asdict(self.columns).items()}
+        wanted = {key: value for key, value in named.items() if value and not value.startswith("=")}
+        wanted |= {f"time.columns[{i}]": column for i, column in enumerate(self.time.columns)}
+        wanted |= {f"wide.{column}": column for column in self.wide}
+        faults = [
+            Fault(file, key, f"there is no column {column}", nearest(column, list(header)))
+            for key, column in wanted.items()
+            if column not in header
+        ]
+        if faults:
+            raise ConfigurationError(faults)
 
 
-def _zone(name: str) -> Any:
+def _zone(name: str) -> tzinfo:
     """A time zone by its IANA name, or a fixed offset such as -05:00."""
-    if name[:1] in "+-":
-        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo
+    if name[:1] in ("+", "-"):
+        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo or UTC
     return ZoneInfo(name)
+
+
+def _parse(text: str, form: str, zone: tzinfo) -> datetime:
+    """A time in its zone; a format with %z brings its own offset. Raises ValueError."""
+    at = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is the next line's business
+    return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
 def _cell(column: str, row: dict[str, str]) -> str:
@@ -108,17 +128,38 @@ def _record(base: dict[str, str], vital: str, value: str, unit: str, when: str) 
     except ValueError:
         number = value
     body = {**base, "vital": vital, "value": number, "unit": unit, "measured_at": when}
-    return msgspec.json.encode(body)
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:  # bytes that are no UTF-8 go on as they were, for the core to name
+        return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 
 def parse_map(text: str, name: str) -> ColumnMap:
     """A column map from TOML. Raises ConfigurationError."""
     try:
         column_map = msgspec.convert(load_toml(text, name), ColumnMap)
-        _zone(column_map.time.zone)
     except msgspec.ValidationError as error:
         raise ConfigurationError([Fault(name, "-", *explain(error, ColumnMap.__struct_fields__))]) from error
-    except (ValueError, KeyError) as error:
-        fault = Fault(name, "time.zone", f"no time zone: {error}", "write Europe/London or -05:00")
-        raise ConfigurationError([fault]) from error
+    faults = [Fault(name, *fault) for fault in _check(column_map)]
+    if faults:
+        raise ConfigurationError(faults)
     return column_map
+
+
+def _check(column_map: ColumnMap) -> Iterator[tuple[str, str, str]]:
+    """(key, problem, remedy) of whatever a well-typed map may not say."""
+    columns, time = column_map.columns, column_map.time
+    try:
+        _zone(time.zone)
+    except (ValueError, KeyError, OSError):
+        yield "time.zone", f"no time zone {time.zone!r}", "write Europe/London or -05:00"
+    try:
+        _parse(datetime(2000, 1, 1, tzinfo=UTC).strftime(time.format), time.format, UTC)
+    except ValueError as error:
+        yield "time.format", f"not a strptime format: {error}", "write %Y-%m-%d %H:%M:%S"
+    if not time.columns:
+        yield "time.columns", "names no column", 'write columns = ["date", "time"]'
+    if not column_map.wide:
+        for key in ("vital", "value"):
+            if not getattr(columns, key):
+                yield f"columns.{key}", "is missing", "name its column, or give [wide] columns"
