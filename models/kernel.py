@@ -7,16 +7,21 @@ into a byte buffer, decisions into an array of EVENT. The same functions run unc
 from numba import njit
 
 from models import quality, rollup
+from models.devices import BATTERY_LOW
 from models.record import (
     ACCEPTED,
     ACUTE_CLEARED,
     ACUTE_OPENED,
-    CLOCK_CLEARED,
-    CLOCK_FAULT,
+    CLOCK_AHEAD,
     DAY,
+    DEVICE_HEARD,
     EMITTED,
     FUTURE,
     GAINS,
+    IMPLAUSIBLE,
+    IMPOSSIBLE_VALUE,
+    LIMIT_CLEARED,
+    LIMIT_OPENED,
     LIMITS,
     OPEN,
     POINTS,
@@ -137,6 +142,7 @@ def read_one(  # type: ignore[no-untyped-def]
     received,
     own,
     x,
+    battery,
     s,
     patient,
     rules,
@@ -154,9 +160,10 @@ def read_one(  # type: ignore[no-untyped-def]
     patient["received"] = received
     verdict = quality.fate(s, vital, at, received, x)
     if verdict != ACCEPTED:
-        if verdict == FUTURE:
-            s["clock_fault"] = 1
-            emit(out, event, CLOCK_FAULT, row, i, 0, s, own, at, received, at, x)
+        if verdict in (FUTURE, IMPLAUSIBLE):
+            patient["suspect"] = 1
+            kind = CLOCK_AHEAD if verdict == FUTURE else IMPOSSIBLE_VALUE
+            emit(out, event, kind, row, i, 0, s, own, at, received, at, x)
         return verdict
     in_order = s["seen"] == 0 or at >= s["newest"]
     offset = zone_offset(patient, at, zone_starts, zone_offsets, own)
@@ -185,10 +192,10 @@ def read_one(  # type: ignore[no-untyped-def]
 
     local = (at + offset * 1000) % DAY_MILLISECONDS
     day = rollup.number(at, DAY, offset)
-    if s["clock_fault"]:
-        s["clock_fault"] = 0
-        emit(out, event, CLOCK_CLEARED, row, 0, 0, s, offset, at, received, at, x)
     if in_order:
+        if patient["suspect"] or 0.0 <= battery <= BATTERY_LOW:
+            patient["suspect"] = 1
+            emit(out, event, DEVICE_HEARD, row, i, 0, s, offset, at, received, at, x)
         s["newest"] = at
         s["seen"] = 1
         s["received"] = received
@@ -204,14 +211,22 @@ def read_one(  # type: ignore[no-untyped-def]
     due[row] = next_due
 
     in_hours = 0
-    for j in range(LIMITS):
+    cleared = 0
+    for j in range(LIMITS):  # the worst first
         if rules["limits"][j]["direction"] == 0:
             break
         in_hours = limit.applies(rules["limits"][j], local, rules["day_from"], rules["day_until"])
         decision = limit.step(s["limits"][j], rules["limits"][j], x, at, in_order, in_hours)
-        if decision != 0:
+        if decision == LIMIT_OPENED:
             since = int(s["limits"][j]["since"]) * 1000
             emit(out, event, decision, row, j, 0 if in_order else 1, s, offset, at, received, since, x)
+        elif decision == LIMIT_CLEARED:
+            cleared |= 1 << j
+    if cleared:
+        for j in range(LIMITS - 1, -1, -1):  # the mildest first, so that what ends whole is told once
+            if cleared >> j & 1:
+                since = int(s["limits"][j]["since"]) * 1000
+                emit(out, event, LIMIT_CLEARED, row, j, 0, s, offset, at, received, since, x)
     if not in_order:
         return ACCEPTED
 
@@ -255,6 +270,7 @@ def read(  # type: ignore[no-untyped-def]
     received,
     offsets,
     values,
+    batteries,
     series,
     patients,
     rule_index,
@@ -275,8 +291,9 @@ def read(  # type: ignore[no-untyped-def]
     """Advance the series by the readings from `begin` on, in order.
 
     rows: int64 (n,), -1 = skip; at, received: int64 (n,) ms; offsets: int64 (n,) seconds; values:
-    float64 (n,); row_block: int32 per series; ledger: int64 (blocks, fates) and dirty: bool (blocks,)
-    advanced; fates: uint8 (n,) written; buffer: uint8; event: EVENT; out: int64 [events, bytes].
+    float64 (n,); batteries: float64 (n,) charge 0-1, NaN = unsaid; row_block: int32 per series; ledger:
+    int64 (blocks, fates) and dirty: bool (blocks,) advanced; fates: uint8 (n,) written; buffer: uint8;
+    event: EVENT; out: int64 [events, bytes].
     Returns the index of the first reading that was not taken, for want of room in the outputs.
     """
     for i in range(begin, len(rows)):
@@ -294,6 +311,7 @@ def read(  # type: ignore[no-untyped-def]
             received[i],
             offsets[i],
             values[i],
+            batteries[i],
             s,
             patients[s["patient"]],
             rule_sets[rule_index[row]],

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models import kernel, report, triage
+from models import devices, kernel, report, triage
 from models import record as R
-from models.catalog import Catalog
+from models.catalog import Catalog, Vital
 from models.decode import Other, Reading, decode, is_name
 from models.plan import Plan, decode_plan
 from models.rules import RuleSets, allowance, compile_catalog, gains_of, limits_of
@@ -23,7 +23,6 @@ from models.wire import Reject
 
 BUFFER_BYTES = 1 << 20
 EVENTS = 4096
-CLOCK_FAULTS = 2  # readings from the future in a row that make a technical alert of a device
 KNOWN_DEVICES = 100_000
 
 
@@ -158,6 +157,10 @@ class Pipeline:
         found = [route((m.patient, m.vital, m.unit)) for m in stretch]
         at, zone, good = parse_times([m.measured_at for m in stretch])
         x = np.fromiter([m.value for m in stretch], np.float64, count)
+        batteries = np.full(count, np.nan)
+        stated = [m.battery for m in stretch]
+        if stated.count(None) < count:
+            batteries[:] = [np.nan if level is None else level for level in stated]
         stamps = np.asarray(timestamps[begin:end], np.int64)
         refused: dict[int, tuple[str, str]] = {}
         if None in found:
@@ -201,7 +204,7 @@ class Pipeline:
             for i in [i for i in refused if at_offsets[i] <= self.state.stamps[0]]:
                 del refused[i]
         fates = np.zeros(count, np.uint8)
-        self._run(stretch, rows, at, stamps, zone, x, fates)
+        self._run(stretch, rows, at, stamps, zone, x, batteries, fates)
         fates[rows < 0] = R.ACCEPTED
         for i in sorted({*refused, *np.flatnonzero(fates).tolist()}):
             original, offset = values[begin + i], int(offsets[begin + i])
@@ -219,6 +222,7 @@ class Pipeline:
         stamps: np.ndarray,
         zone: np.ndarray,
         x: np.ndarray,
+        batteries: np.ndarray,
         fates: np.ndarray,
     ) -> None:
         """Call the kernel until it has taken every reading, draining its outputs in between."""
@@ -232,6 +236,7 @@ class Pipeline:
                 stamps,
                 zone,
                 x,
+                batteries,
                 state.series,
                 state.patients,
                 state.rule_index,
@@ -489,6 +494,9 @@ class Pipeline:
         vital = self.catalog.vitals[series["vital"]]
         plan, received = self.plan_of(patient), int(event["received"])
         code = vital.code
+        if kind in (R.CLOCK_AHEAD, R.IMPOSSIBLE_VALUE, R.DEVICE_HEARD):
+            self._suspect(patient, stretch[event["rule"]], vital, event)
+            return
         cause = None
         if kind == R.LIMIT_OPENED:
             cause = self.reporter.limit(plan, vital, event)
@@ -498,14 +506,6 @@ class Pipeline:
             cause = self.reporter.baseline(plan, vital, event, kind == R.ACUTE_OPENED)
         elif kind == R.SILENCE_OPENED:
             cause = self.reporter.silence(plan, vital, event)
-        elif kind == R.CLOCK_FAULT:
-            device = stretch[event["rule"]].device
-            clock = patient.clocks.setdefault(device, [0])
-            clock[0] = min(clock[0] + 1, CLOCK_FAULTS)
-            if int(series["vital"]) not in clock[1:]:
-                clock.append(int(series["vital"]))
-            if clock[0] == CLOCK_FAULTS:
-                cause = self.reporter.clock(vital, device, event)
         if cause is not None:
             transition = triage.raise_alert(patient.desk, cause)
             if transition is not None:
@@ -524,10 +524,24 @@ class Pipeline:
             self._clear(patient, f"baseline/daily-baseline/{code}", "daily-baseline", received, event)
         elif kind == R.SILENCE_CLEARED:
             self._clear(patient, f"silence/{code}", "silence", received, event)
-        elif kind == R.CLOCK_CLEARED:
-            for device in [d for d, c in patient.clocks.items() if int(series["vital"]) in c[1:]]:
-                del patient.clocks[device]
-                self._clear(patient, f"technical/{device}", "device-clock", received, event)
+
+    def _suspect(self, patient: Patient, reading: Reading, vital: Vital, event: np.void) -> None:
+        """Hand what speaks for or against a device to models/devices.py, and its judgement to triage."""
+        measured, received = int(event["measured"]), int(event["received"])
+        level = reading.battery if reading.battery is not None and 0 <= reading.battery <= 1 else None
+        rule = {R.CLOCK_AHEAD: devices.CLOCK, R.IMPOSSIBLE_VALUE: devices.BURST}.get(int(event["kind"]))
+        told: list[Transition | None] = []
+        if rule is None:
+            ended = devices.acquit(patient.suspicions, reading.device, vital.code, level, measured, received)
+            told += [triage.clear(patient.desk, c, r, received, measured, {}) for c, r in ended]
+            rule = devices.BATTERY if level is not None and level <= devices.BATTERY_LOW else None
+        if rule is not None:
+            cause = devices.accuse(patient.suspicions, rule, reading.device, vital.code, measured, received)
+            if cause is not None:
+                technical = self.reporter.technical(cause, rule, vital, reading.device, level, event)
+                told.append(triage.raise_alert(patient.desk, technical))
+        self._out.alerts += [transition for transition in told if transition is not None]
+        self.state.patients[self.state.series[event["row"]]["patient"]]["suspect"] = bool(patient.suspicions)
 
     def _gain_rule(self, plan: Plan, code: str, index: int) -> str:
         """The name of a gain rule by its place in the plan."""

@@ -18,7 +18,10 @@ Severity = Literal["low", "medium", "high"]
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A clinician's limit: opens at the `readings`-th breach in a row, clears on the safe side of `clear`."""
+    """A clinician's limit: opens at the `readings`-th breach in a row, clears on the safe side of `clear`.
+
+    With `of` = "personal-best", value and clear are percentages of the plan's personal best of that vital.
+    """
 
     rule: str
     vital: str
@@ -29,6 +32,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     readings: int = 1
     within: Seconds = 0.0  # seconds that those readings may span; 0 = any
     when: Literal["always", "day", "night"] = "always"
+    of: Literal["", "personal-best"] = ""
 
 
 class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +80,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     baselines: tuple[Baseline, ...] = ()
     route: str = ""
     locale: Literal["fr", "en"] = "en"
+    personal_best: dict[str, float] = {}
+
+    def bounds(self, limit: Limit) -> tuple[float, float]:
+        """`value` and `clear` of a limit in the unit of its vital."""
+        share = self.personal_best.get(limit.vital, 0.0) / 100 if limit.of else 1.0
+        return limit.value * share, limit.clear * share
 
 
 LISTS: Final = ("limits", "expectations", "gains", "baselines")
@@ -101,6 +111,13 @@ def check(plan: Plan, catalog: Catalog, zones: Zones) -> list[Complaint]:
         except ValueError as error:
             problem, _, remedy = str(error).partition("; ")
             out.append(("time_zone", problem, remedy))
+    for code, best in plan.personal_best.items():
+        where = f"personal_best.{code}"
+        if code not in catalog.index:
+            out.append((where, "unknown vital", nearest(code, catalog.index)))
+        elif not catalog[code].minimum <= best <= catalog[code].maximum:
+            bounds = f"give {catalog[code].minimum:g} to {catalog[code].maximum:g} {catalog[code].unit}"
+            out.append((where, f"{best:g} is no plausible value", bounds))
     for key in LISTS:
         seen: set[str] = set()
         for entry in getattr(plan, key):
@@ -127,8 +144,11 @@ def _check_limits(plan: Plan, catalog: Catalog) -> list[Complaint]:
             remedy = f"a limit {limit.direction} clears at or {'below' if above else 'above'} its value"
             out.append((f"{where}.clear", problem, remedy))
         vital = catalog[limit.vital] if limit.vital in catalog.index else None
-        for key in ("value", "clear"):
-            given = getattr(limit, key)
+        if limit.of and limit.vital not in plan.personal_best:
+            remedy = f"add personal_best = {{ {limit.vital} = ... }} to the patient's plan"
+            out.append((f"{where}.of", "the personal best is not given", remedy))
+            continue
+        for key, given in zip(("value", "clear"), plan.bounds(limit), strict=True):
             if vital is not None and not vital.minimum <= given <= vital.maximum:
                 problem = f"no {limit.vital} is ever {given:g} {vital.unit}"
                 remedy = f"a plausible one is {vital.minimum:g} to {vital.maximum:g}; mind the unit"

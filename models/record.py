@@ -66,7 +66,6 @@ SERIES = np.dtype(
         ("floor", "i8"),  # readings at or before it have left the exact memory: late
         ("deadline", "i8"),  # received time at which silence begins; 0 = nothing is expected
         ("silent", "u1"),
-        ("clock_fault", "u1"),  # a technical alert waits for a good reading of this series
         ("recent_next", "u1"),
         ("point_next", "u1"),
         ("current", "i4", (4,)),  # newest window number of each size
@@ -129,6 +128,7 @@ PATIENT = np.dtype(
         ("name_length", "i4"),
         ("block", "i4"),  # the block of state that holds the patient and all its series
         ("received", "i8"),  # running maximum of the patient's own received_at
+        ("suspect", "u1"),  # 1 while one of the patient's devices is under suspicion (models/devices.py)
         ("zone", "i4"),  # row of the zone table; -1 = each reading's own offset
         ("zone_offset", "i4"),  # seconds, valid in [zone_from, zone_until)
         ("zone_from", "i8"),
@@ -184,13 +184,14 @@ VITAL = np.dtype(
 # Decisions that a reading or a tick can cause, handed to triage.
 LIMIT_OPENED, LIMIT_CLEARED, GAIN_OPENED, GAIN_CLEARED = 1, 2, 3, 4
 ACUTE_OPENED, ACUTE_CLEARED, DAILY_OPENED, DAILY_CLEARED = 5, 6, 7, 8
-SILENCE_OPENED, SILENCE_CLEARED, CLOCK_FAULT, CLOCK_CLEARED = 9, 10, 11, 12
+SILENCE_OPENED, SILENCE_CLEARED = 9, 10
+CLOCK_AHEAD, IMPOSSIBLE_VALUE, DEVICE_HEARD = 11, 12, 13  # for models/devices.py
 
 EVENT = np.dtype(
     [
         ("kind", "i4"),
         ("row", "i4"),
-        ("rule", "i4"),  # limit or gain index; channel of the acute baseline; reading of a clock fault
+        ("rule", "i4"),  # limit or gain index; channel of the acute baseline; reading of a device
         ("late", "i4"),  # 1 = caused by a reading behind its series' newest
         ("offset", "i4"),  # seconds east of UTC of the patient's local time
         ("points", "i4"),  # index of the oldest of the last points

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from models import texts
+from models import devices, texts
 from models.catalog import Catalog, Vital
 from models.plan import Plan
 from models.record import POINTS
@@ -14,6 +14,8 @@ from models.times import rfc3339
 from models.triage import Cause
 
 SILENCE_SEVERITY = "medium"
+# Readings that are lost already are medium, those that will be lost are low.
+TECHNICAL_SEVERITY = {devices.CLOCK: "medium", devices.BURST: "medium", devices.BATTERY: "low"}
 
 
 class Reporter:
@@ -26,20 +28,20 @@ class Reporter:
         """A clinician's limit was passed (`symptom` for symptom vitals)."""
         rule = limits_of(plan, vital.code)[event["rule"]]
         above = rule.direction == "above"
-        value = float(event["value"])
+        value, limit = float(event["value"]), plan.bounds(rule)[0]
         explanation = {}
         for locale in texts.LOCALES:
             name, shown = vital.names[locale], texts.number(value, vital.decimals, locale)
             if vital.symptom:
                 explanation[locale] = texts.symptom(locale, name, shown)
             else:
-                bound = texts.number(rule.value, vital.decimals, locale)
+                bound = texts.number(limit, vital.decimals, locale)
                 explanation[locale] = texts.limit(
                     locale, name, shown, texts.unit(vital.unit), bound, above, rule.readings
                 )
         kind = "symptom" if vital.symptom else "limit"
         facts = self._facts(vital, event, explanation)
-        facts["limit"] = rule.value
+        facts["limit"] = limit if not rule.of else round(limit, vital.decimals)
         return self._cause(f"{kind}/{rule.direction}", kind, vital, rule.rule, rule.severity, event, facts)
 
     def gain(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
@@ -118,20 +120,37 @@ class Reporter:
             facts=facts,
         )
 
-    def clock(self, vital: Vital, device: str, event: np.void) -> Cause:
-        """A device's clock is ahead; its readings are refused."""
-        ahead = int(event["measured"]) - int(event["received"])
-        explanation = {locale: texts.clock(locale, device, ahead) for locale in texts.LOCALES}
+    def technical(
+        self, cause: str, rule: str, vital: Vital, device: str, battery: float | None, event: np.void
+    ) -> Cause:
+        """A device, not the patient, is at fault (a rule of models/devices.py)."""
+        measured, received, value = int(event["measured"]), int(event["received"]), float(event["value"])
+        facts: dict[str, Any] = {"device": device}
+        explanation = {}
+        for locale in texts.LOCALES:
+            if rule == devices.CLOCK:
+                explanation[locale] = texts.clock(locale, device, measured - received)
+            elif rule == devices.BATTERY:
+                facts["battery"] = battery
+                explanation[locale] = texts.battery(locale, device, round(100 * (battery or 0.0)))
+            else:
+                facts |= {"value": value, "unit": vital.unit, "plausible": [vital.minimum, vital.maximum]}
+                bounds = (value, vital.minimum, vital.maximum)
+                shown = [texts.number(bound, vital.decimals, locale) for bound in bounds]
+                name, unit = vital.names[locale], texts.unit(vital.unit)
+                count = devices.BAD_SIGNS[rule]
+                explanation[locale] = texts.burst(locale, device, name, count, unit, *shown)
         return Cause(
-            cause=f"technical/{device}",
+            cause=cause,
             kind="technical",
             vital=vital.code,
-            rule="device-clock",
-            severity="medium",
-            opening=f"{device}/{int(event['measured'])}",
-            measured_at=None,
-            received_at=int(event["received"]),
-            facts={"device": device, "explanation": explanation},
+            rule=rule,
+            severity=TECHNICAL_SEVERITY[rule],
+            opening=f"{device}/{measured}",
+            # a clock that is ahead tells no time
+            measured_at=None if rule == devices.CLOCK else measured,
+            received_at=received,
+            facts={**facts, "explanation": explanation},
         )
 
     def _cause(

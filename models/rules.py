@@ -6,13 +6,18 @@ import numpy as np
 from models.catalog import Catalog
 from models.plan import Expectation, Gain, Limit, Plan
 from models.record import GAINS, LIMITS, RULE_SET, VITAL, WINDOW_MILLISECONDS, WINDOW_NAMES
+from models.triage import SEVERITIES
 
 WHEN = {"always": 0, "day": 1, "night": 2}
 
 
 def limits_of(plan: Plan, vital: str) -> tuple[Limit, ...]:
-    """The limits of a plan on one vital, in the plan's order: the index is the place in RULE_SET."""
-    return tuple(limit for limit in plan.limits if limit.vital == vital)[:LIMITS]
+    """The limits of a plan on one vital: the index is the place in RULE_SET.
+
+    The worst come first, so that a reading that passes two limits is told of once, at the worse.
+    """
+    limits = [limit for limit in plan.limits if limit.vital == vital]
+    return tuple(sorted(limits, key=lambda limit: -SEVERITIES.index(limit.severity)))[:LIMITS]
 
 
 def gains_of(plan: Plan, vital: str) -> tuple[Gain, ...]:
@@ -43,7 +48,8 @@ class RuleSets:
         expectation = expectation_of(plan, vital)
         baseline = next((b for b in plan.baselines if b.vital == vital), None)
         hours = (plan.day_from, plan.day_until)
-        key = msgspec.msgpack.encode((limits, gains, expectation, baseline, hours))
+        bounds = [plan.bounds(limit) for limit in limits]
+        key = msgspec.msgpack.encode((limits, bounds, gains, expectation, baseline, hours))
         if key not in self._index:
             rule = np.zeros(1, RULE_SET)
             rule["day_from"], rule["day_until"] = round(hours[0] * 1000), round(hours[1] * 1000)
@@ -53,7 +59,7 @@ class RuleSets:
             for j, limit in enumerate(limits):
                 direction = 1 if limit.direction == "above" else -1
                 within = round(limit.within * 1000)
-                row = (limit.value, limit.clear, within, direction, limit.readings, WHEN[limit.when])
+                row = (*bounds[j], within, direction, limit.readings, WHEN[limit.when])
                 rule["limits"][0, j] = row
             for j, gain in enumerate(gains):
                 rule["gains"][0, j] = (gain.amount, gain.clear, gain.days)

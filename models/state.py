@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from models.devices import Suspicion
 from models.plan import Plan
 from models.record import FATES, PATIENT, SERIES
 from models.triage import Desk
 
 PATIENTS_PER_BLOCK: Final = 8
-FORMAT: Final = f"1-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
+FORMAT: Final = f"2-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
 
 
@@ -26,13 +27,13 @@ class UnknownFormat(Exception):
 
 
 class Patient(msgspec.Struct):
-    """What is rare about a patient: alerts, own plan, device clocks; and where its series are."""
+    """What is rare about a patient: alerts, own plan, suspect devices; and where its series are."""
 
     name: str
     block: int
     desk: Desk
     plan: Plan | None = None
-    clocks: dict[str, list[int]] = {}  # device -> [refused in a row, vitals …]
+    suspicions: dict[str, Suspicion] = {}  # by cause
     rows: dict[int, int] = {}  # vital -> row
 
 
@@ -41,7 +42,7 @@ class SavedPatient(msgspec.Struct):
 
     desk: Desk
     plan: Plan | None
-    clocks: dict[str, list[int]]
+    suspicions: dict[str, Suspicion]
     vitals: list[str]
 
 
@@ -131,7 +132,7 @@ class State:
         """One block as bytes, reflecting the input up to and with offset `stamp`."""
         members = self.members[number]
         rows = [row for patient in members for row in patient.rows.values()]
-        saved = [SavedPatient(p.desk, p.plan, p.clocks, [self.codes[v] for v in p.rows]) for p in members]
+        saved = [SavedPatient(p.desk, p.plan, p.suspicions, [self.codes[v] for v in p.rows]) for p in members]
         first = number == 0
         block = Block(
             FORMAT,
@@ -170,7 +171,7 @@ class State:
             at = 0
             for saved, record in zip(block.patients, patient_rows, strict=True):
                 patient = self.add_patient(saved.desk.patient, number)
-                patient.desk, patient.plan, patient.clocks = saved.desk, saved.plan, saved.clocks
+                patient.desk, patient.plan, patient.suspicions = saved.desk, saved.plan, saved.suspicions
                 place = len(self.roster) - 1
                 self.patients[place] = record
                 self.patients[place]["zone_until"] = self.patients[place]["zone_from"]  # look it up anew

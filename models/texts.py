@@ -39,8 +39,8 @@ def unit(ucum: str) -> str:
 
 
 def number(value: float, decimals: int, locale: str) -> str:
-    """A number as people of the locale write it, rounded to the vital's decimals."""
-    text = f"{round(value, decimals):.{decimals}f}"
+    """A number as people of the locale write it, rounded to the vital's decimals; far too large as 1e+300."""
+    text = f"{round(value, decimals):.{decimals}f}" if abs(value) < 1e9 else f"{value:.0e}"
     return text.replace(".", ",") if locale == "fr" else text
 
 
@@ -130,3 +130,26 @@ def clock(locale: str, device: str, ahead: int) -> str:
             "qu'elle n'est pas réglée."
         )
     return f"The clock of device {device} is {length} ahead: its readings are refused until it is set."
+
+
+def battery(locale: str, device: str, percent: int) -> str:
+    """A device's battery is nearly empty."""
+    if locale == "fr":
+        return (
+            f"La batterie de l'appareil {device} est à {percent} % : la recharger ou la changer avant que "
+            "les mesures ne cessent."
+        )
+    return f"The battery of device {device} is at {percent} %: charge or change it before readings cease."
+
+
+def burst(locale: str, device: str, name: str, count: int, unit: str, value: str, low: str, high: str) -> str:
+    """Values that no living body has, one after the other: the device is to be looked at."""
+    if locale == "fr":
+        return (
+            f"L'appareil {device} a envoyé {count} valeurs impossibles de suite ({name} {value} {unit} ; "
+            f"plausible : {low} à {high} {unit}). Elles sont écartées : vérifier l'appareil."
+        )
+    return (
+        f"Device {device} sent {count} impossible values in a row ({name} {value} {unit}; plausible: "
+        f"{low} to {high} {unit}). They are set aside: check the device."
+    )

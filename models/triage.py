@@ -1,7 +1,7 @@
 """From decisions to alerts: open, change of severity, acknowledged, resolved, closed with a verdict.
 
 One alert stands for one cause: the limits of one vital on one side, one trend, one baseline, one
-silence, one device clock. Every change is a transition with the alert's next sequence number. An
+silence, one fault of one device. Every change is a transition with the alert's next sequence number. An
 alert's id is a hash of what caused it, so that a replay names it the same.
 """
 

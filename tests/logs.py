@@ -62,7 +62,13 @@ class Entry(NamedTuple):
 
 
 def reading(
-    patient: str, vital: str, value: float, at: int, offset: int = 3600, device: str = "d-1"
+    patient: str,
+    vital: str,
+    value: float,
+    at: int,
+    offset: int = 3600,
+    device: str = "d-1",
+    battery: float | None = None,
 ) -> bytes:
     body = {
         "patient": patient,
@@ -72,6 +78,8 @@ def reading(
         "unit": VITALS[vital][0],
         "measured_at": rfc3339(at, offset),
     }
+    if battery is not None:
+        body["battery"] = battery
     return json.dumps(body).encode()
 
 
@@ -100,10 +108,15 @@ def logs(draw: st.DrawFn, hostile: bool = True, size: int = 60) -> list[Entry]:
             vital = draw(st.sampled_from(tuple(VITALS)))
             _, low, high = VITALS[vital]
             behind = draw(st.sampled_from((0, 0, 0, 0, 1000, 200_000, 4_000_000, 90_000_000, -400_000)))
-            burst = draw(st.sampled_from((1, 1, 1, 2, 40)))
+            burst = draw(st.sampled_from((1, 1, 1, 2, 6, 40)))
+            device = draw(st.sampled_from(("d-1", "d-1", "d-2")))
+            battery = draw(st.sampled_from((None, None, 0.05, 0.1, 0.2, 0.8, 85.0, -1.0)))
+            impossible = burst in (1, 6) and draw(st.integers(0, 3)) == 0
             for i in range(burst):
                 at = now - behind + i * 60_000
-                value = draw(st.integers(low, high)) if burst < 40 else low + (i * 7919) % (high - low)
-                out.append(Entry(now + i * 60_000, reading(patient, vital, value, at), patient))
+                value = draw(st.integers(low, high)) if burst < 6 else low + (i * 7919) % (high - low)
+                value = -1 - i if impossible else value
+                record = reading(patient, vital, value, at, device=device, battery=battery)
+                out.append(Entry(now + i * 60_000, record, patient))
             now += (burst - 1) * 60_000
     return out

@@ -1,10 +1,11 @@
 """Real recordings through `vigie replay`; skipped where they are not at hand (see README, "Recordings")."""
 
 import csv
+import gzip
 import json
 import os
-from collections import defaultdict
-from datetime import datetime
+from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -117,3 +118,90 @@ def test_the_acute_baseline_keeps_its_score_on_the_numenta_benchmark() -> None:
     scores = {profile: nab.score(files, found, profile) for profile in nab.PROFILES}
     print({profile: round(value, 1) for profile, value in scores.items()})
     assert scores["standard"] >= 76.2 - 0.5
+
+
+EVER = datetime.min.replace(tzinfo=UTC)
+Diary = dict[tuple[str, str], list[tuple[datetime, float]]]
+
+
+def diaries(source: Path) -> tuple[Diary, Counter[str]]:
+    """The accepted entries of AIM-94 per patient and vital, and the fate of each entry, computed plainly."""
+    allowance = {"blood-glucose": timedelta(hours=1), "symptom-hypoglycaemia": timedelta(days=3)}
+    accepted, fates = Diary(), Counter[str]()
+    with gzip.open(source, "rt") as text:
+        rows = list(csv.DictReader(text))
+    for row in rows:
+        code = int(row["code"])
+        if 33 <= code <= 35 or code >= 66:
+            continue
+        fates["received"] += 1
+        if code != 48 and not 57 <= code <= 65:
+            # the value is read first
+            fates["unknown-vital" if row["value"].isdigit() else "not-a-number"] += 1
+            continue
+        vital = "symptom-hypoglycaemia" if code == 65 else "blood-glucose"
+        if code != 65 and not row["value"].isdigit():
+            fates["not-a-number"] += 1
+            continue
+        entry = (
+            datetime.strptime(f"{row['date']} {row['time']} Z", "%m-%d-%Y %H:%M %z"),
+            1.0 if code == 65 else float(row["value"]),
+        )
+        held = accepted.setdefault((f"p-{row['patient']}", vital), [])
+        newest = max((at for at, _ in held), default=EVER)
+        if vital == "blood-glucose" and not 10 <= entry[1] <= 1000:
+            fates["implausible"] += 1
+        elif entry in held[-24:]:
+            fates["duplicate"] += 1
+        elif entry[0] < newest and (
+            entry[0] < newest - allowance[vital]
+            or entry[0] <= max((at for at, _ in held[:-24]), default=EVER)
+        ):
+            fates["late"] += 1
+        else:
+            fates["accepted"] += 1
+            held.append(entry)
+    return accepted, fates
+
+
+def test_the_ledger_of_the_diabetes_diaries_equals_a_plain_count_of_their_entries(tmp_path: Path) -> None:
+    source = recording("aim94_diabetes/events.csv.gz")
+    ledger = replay(tmp_path, source, "aim94")
+    _, fates = diaries(source)
+    print(dict(fates))
+    for fate in ("received", "accepted", "duplicate", "late"):
+        assert ledger[fate] == fates[fate], fate
+    assert ledger["rejected"] == {
+        reason: fates[reason] for reason in ("implausible", "not-a-number", "unknown-vital")
+    }
+
+
+def test_daily_counts_of_the_diabetes_diaries_equal_a_plain_count(tmp_path: Path) -> None:
+    source = recording("aim94_diabetes/events.csv.gz")
+    replay(tmp_path, source, "aim94", "--then", "2d")
+    told: dict[tuple[str, str], int] = {}
+    for line in (tmp_path / "results.lp").read_text().splitlines():
+        key, fields, nanoseconds = line.split(" ")
+        if "vital=blood-glucose" in key and ",window=1d" in key:
+            patient = key.split(",")[1].removeprefix("patient=")
+            day = str(pd.Timestamp(int(nanoseconds)).date())
+            told[patient, day] = int(dict(f.split("=") for f in fields.split(","))["count"].rstrip("i"))
+    accepted, _ = diaries(source)
+    expected = Counter(
+        (patient, str(at.date()))
+        for (patient, vital), entries in accepted.items()
+        for at, _ in entries
+        if vital == "blood-glucose"
+    )
+    assert len(expected) > 3000
+    assert told == expected
+
+
+def test_every_diary_that_notes_symptoms_of_low_sugar_raises_a_symptom_alert(tmp_path: Path) -> None:
+    source = recording("aim94_diabetes/events.csv.gz")
+    replay(tmp_path, source, "aim94", "--plans", str(HERE / "plans" / "aim94.toml"))
+    alerts = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    opened = {a["patient"] for a in alerts if a["kind"] == "symptom" and a["event"] == "opened"}
+    accepted, _ = diaries(source)
+    assert opened == {patient for patient, vital in accepted if vital == "symptom-hypoglycaemia"}
+    assert len(opened) == 38

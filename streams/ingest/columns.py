@@ -1,18 +1,20 @@
 """A column map: how the rows of a foreign CSV become readings. TOML, parsed strictly.
 
 Long form: `vital` is a column and [vitals] maps its values to codes. Wide form: [wide] maps columns to
-codes, one reading per column. A cell that cannot be mapped is passed on as it is: the core names the
-fault, and nothing is lost.
+codes, one reading per column. [events] gives the value of what a recording notes without one. A cell that
+cannot be mapped is passed on as it is: the core names the fault, and nothing is lost.
 """
 
-from datetime import UTC, datetime
-from typing import Any, Final
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from models.catalog import Catalog
-from models.strict import Complaint, ConfigurationError, decode, faults_in, load_toml, nearest
+from models.strict import Complaint, ConfigurationError, Fault, decode, faults_in, load_toml, nearest
 
 SAMPLE: Final = datetime(2026, 11, 23, 16, 35, 7, tzinfo=UTC)  # no two parts are the same
 
@@ -49,6 +51,7 @@ class ColumnMap(msgspec.Struct):
     time: _Time
     vitals: dict[str, str] = {}
     units: dict[str, str] = {}
+    events: dict[str, float] = {}
     wide: dict[str, _Wide] = {}
     skip_vitals: list[str] = []
     patient_prefix: str = ""
@@ -74,7 +77,7 @@ class ColumnMap(msgspec.Struct):
             _record(
                 base,
                 self.vitals.get(name, name),
-                _cell(self.columns.value, row),
+                str(self.events[name]) if name in self.events else _cell(self.columns.value, row),
                 self.units.get(unit, unit),
                 when,
             )
@@ -83,17 +86,36 @@ class ColumnMap(msgspec.Struct):
     def _time(self, row: dict[str, str]) -> str:
         text = " ".join(row.get(column) or "" for column in self.time.columns)
         try:
-            local = datetime.strptime(text, self.time.format).replace(tzinfo=_zone(self.time.zone))
+            return _parse(text, self.time.format, _zone(self.time.zone)).isoformat()
         except ValueError:
             return text
-        return local.isoformat()
+
+    def check_header(self, header: Sequence[str], file: str) -> None:
+        """Raises ConfigurationError naming each column of the map that a CSV does not have."""
+        named = {f"columns.{key}": value for key, value in msgspec.structs.asdict(self.columns).items()}
+        wanted = {key: value for key, value in named.items() if value and not value.startswith("=")}
+        wanted |= {f"time.columns[{i}]": column for i, column in enumerate(self.time.columns)}
+        wanted |= {f"wide.{column}": column for column in self.wide}
+        faults = [
+            Fault(file, key, f"there is no column {column}", nearest(column, header))
+            for key, column in wanted.items()
+            if column not in header
+        ]
+        if faults:
+            raise ConfigurationError(faults)
 
 
-def _zone(name: str) -> Any:
+def _zone(name: str) -> tzinfo:
     """A time zone by its IANA name, or a fixed offset such as -05:00."""
-    if name[:1] in "+-":
-        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo
+    if name[:1] in ("+", "-"):
+        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo or UTC
     return ZoneInfo(name)
+
+
+def _parse(text: str, form: str, zone: tzinfo) -> datetime:
+    """A time in its zone; a format with %z brings its own offset. Raises ValueError."""
+    at = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is the next line's business
+    return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
 def _cell(column: str, row: dict[str, str]) -> str:
@@ -110,7 +132,10 @@ def _record(base: dict[str, str], vital: str, value: str, unit: str, when: str) 
     except ValueError:
         number = value
     body = {**base, "vital": vital, "value": number, "unit": unit, "measured_at": when}
-    return msgspec.json.encode(body)
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:  # bytes that are no UTF-8 go on as they were, for the core to name
+        return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 
 def parse_map(text: str, name: str) -> ColumnMap:
@@ -135,8 +160,8 @@ def _check(column_map: ColumnMap) -> list[Complaint]:
         out.append(("time.columns", "is empty", "name the columns that make the time"))
     try:
         text = SAMPLE.strftime(column_map.time.format)
-        back = datetime.strptime(text, column_map.time.format).replace(second=0, tzinfo=UTC)
-        told = back == SAMPLE.replace(second=0)
+        back = _parse(text, column_map.time.format, UTC)
+        told = back.replace(second=0) == SAMPLE.replace(second=0)
     except ValueError:
         told = False
     if not told:

@@ -1,49 +1,37 @@
-"""The care plans of the simulated ward: the shipped templates, with the cadence of the ward's devices."""
+"""The care plans of the simulated ward: the shipped programmes, with the cadence of its worn devices."""
 
-from typing import Final, cast
-
-import msgspec
+from typing import Final
 
 from models.catalog import Catalog
-from models.plan import Expectation, Plan, Severity
+from models.plan import Plan
+from models.plan_file import parse_plans
 from streams.configuration import load_templates
 from streams.ward.roster import Patient
+from streams.zones import zone
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-
-# Cadence and patience of each vital in seconds, and how grave its silence is.
-CADENCES: Final[dict[str, tuple[float, float, str]]] = {
-    "blood-glucose": (5 * MINUTE, 55 * MINUTE, "medium"),
-    "heart-rate": (15 * MINUTE, 105 * MINUTE, "low"),
-    "spo2": (15 * MINUTE, 105 * MINUTE, "medium"),
-    "respiratory-rate": (15 * MINUTE, 105 * MINUTE, "low"),
-    "steps": (HOUR, 23 * HOUR, "low"),
-    "body-weight": (DAY, 6 * HOUR, "medium"),
-    "systolic-bp": (12 * HOUR, 8 * HOUR, "low"),
-    "peak-flow": (DAY, 12 * HOUR, "low"),
-    "body-temperature": (12 * HOUR, 8 * HOUR, "low"),
+# Worn devices send by themselves: their silence is told long before the programme's. Each is expected
+# once it has sent; the scale, the cuff and the questions keep what the programme says.
+WORN: Final = {
+    "blood-glucose": ("5min", "55min", "medium"),
+    "heart-rate": ("15min", "105min", "low"),
+    "spo2": ("15min", "105min", "medium"),
+    "respiratory-rate": ("15min", "105min", "low"),
 }
 
 
 def care_plan(patient: Patient, catalog: Catalog, locale: str, time_zone: str) -> Plan:
-    """A patient's whole plan: the programme's template where one ships, else the default's limits."""
-    templates = load_templates(catalog)
-    template = patient.programme if patient.programme in templates else "default"
-    plan = msgspec.structs.replace(
-        templates[template],
-        patient=patient.name,
-        programme=patient.programme,
-        version="1",
-        time_zone=time_zone,
-        route=patient.programme,
-        locale=locale,
+    """A patient's whole plan: the programme's template, and what is this patient's own."""
+    text = (
+        f'[[plan]]\npatient = "{patient.name}"\ntemplate = "{patient.programme}"\n'
+        f'time_zone = "{time_zone}"\nroute = "{patient.programme}"\nlocale = "{locale}"\n'
     )
-    expectations = tuple(
-        Expectation(vital, every, grace, cast("Severity", severity))
-        for vital, (every, grace, severity) in CADENCES.items()
-        if vital in patient.vitals and (patient.story != "never-sent" or vital == "body-weight")
-    )
-    return msgspec.structs.replace(plan, expectations=expectations)
+    for vital, (every, grace, severity) in WORN.items():
+        if vital in patient.vitals:
+            text += (
+                f'[[plan.expectations]]\nvital = "{vital}"\nevery = "{every}"\ngrace = "{grace}"\n'
+                f'severity = "{severity}"\nrequired = false\n'
+            )
+    return parse_plans(text, "ward", catalog, load_templates(catalog), zone)[0]
 
 
 def patience(plan: Plan, vital: str) -> float:
