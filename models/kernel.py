@@ -19,13 +19,15 @@ from models.record import (
     GAINS,
     LIMITS,
     OPEN,
+    PARTS,
     POINTS,
+    SCORE_CHANGED,
     SILENCE_CLEARED,
     SILENCE_OPENED,
     WINDOW_MILLISECONDS,
 )
-from models.score import acute, daily, gain, limit
-from models.wire_lines import put_baseline, put_reading, put_window
+from models.score import acute, daily, gain, limit, news2
+from models.wire_lines import put_baseline, put_reading, put_score, put_window
 
 SIZES = WINDOW_MILLISECONDS
 BUFFER_RESERVE = 32_768  # bytes that one reading or one series at a tick may write at most
@@ -130,6 +132,25 @@ def close_before(s, size, index, patient, vital, code, buffer, out):  # type: ig
 
 
 @njit
+def score_news2(row, s, patient, vital, rule, offset, received, buffer, event, out):  # type: ignore[no-untyped-def]
+    """Score what is known of the patient after a reading of a part; tell the score, and a change of risk."""
+    points = event[out[0]]["part_points"]  # the next event, which a change of risk will fill
+    now = news2.newest(patient)
+    total, band, oldest = news2.assess(
+        patient["part_value"], patient["part_at"], now, rule["allowed"], rule["scale"], rule["oxygen"], points
+    )
+    out[1] = put_score(buffer, out[1], patient, now, total, band, oldest, points)
+    before = patient["band"]
+    if news2.step(patient, band, points, vital["part"], rule):
+        after = int(patient["band"])
+        e = emit(out, event, SCORE_CHANGED, row, after, 0, s, offset, now, received, now, float(total))
+        e["readings"] = before
+        for part in range(PARTS):
+            e["part_value"][part] = patient["part_value"][part]
+            e["part_at"][part] = patient["part_at"][part]
+
+
+@njit
 def read_one(  # type: ignore[no-untyped-def]
     i,
     row,
@@ -221,6 +242,10 @@ def read_one(  # type: ignore[no-untyped-def]
             if decision != 0:
                 e = emit(out, event, decision, row, j, 0, s, offset, at, received, at, x)
                 e["low"] = gain.lowest(s, day, rules["gains"][j]["days"])
+    if vital["part"] >= 0:
+        news2.measure(patient, vital["part"], x - vital["part_zero"], at)
+        if rules["news2"]["scale"] > 0:
+            score_news2(row, s, patient, vital, rules["news2"], offset, received, buffer, event, out)
     if vital["frequent"]:
         half_hour = local // 1_800_000
         weekend = 24 if (day + 3) % 7 >= 5 else 0  # 1970-01-01 was a Thursday

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models import kernel, report, triage
+from models import kernel, news2, report, triage
 from models import record as R
 from models.catalog import Catalog
 from models.decode import Other, Reading, decode, is_name
@@ -351,6 +351,8 @@ class Pipeline:
         """Let a plan take hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
         self.state.dirty[patient.block] = True
         self._enrol(patient, plan)
+        if before.news2 != plan.news2:
+            self._forget_risk(patient, received)
         for expectation in plan.expectations:
             vital = self.catalog.index[expectation.vital]
             if expectation.required and vital not in patient.rows:
@@ -369,6 +371,13 @@ class Pipeline:
                     kind = "symptom" if self.catalog.vitals[vital].symptom else "limit"
                     self._clear(patient, f"{kind}/{limit.direction}/{code}", limit.rule, received, None)
             self._expect(patient, series, row, plan, code, received)
+
+    def _forget_risk(self, patient: Patient, received: int) -> None:
+        """Another NEWS2 holds, or none: the risk that stood resolves, the next scores find it anew."""
+        record = self.state.patients[self.state.index_of(patient)]
+        if record["band"]:
+            self._clear(patient, news2.CAUSE, news2.rule_of(int(record["band"])), received, None)
+        record["band"] = record["band_readings"] = record["band_next"] = record["band_parts"] = 0
 
     def _expect(
         self, patient: Patient, series: np.void, row: int, plan: Plan, code: str, received: int
@@ -489,6 +498,9 @@ class Pipeline:
         vital = self.catalog.vitals[series["vital"]]
         plan, received = self.plan_of(patient), int(event["received"])
         code = vital.code
+        if kind == R.SCORE_CHANGED:
+            self._risk(patient, event)
+            return
         cause = None
         if kind == R.LIMIT_OPENED:
             cause = self.reporter.limit(plan, vital, event)
@@ -528,6 +540,18 @@ class Pipeline:
             for device in [d for d, c in patient.clocks.items() if int(series["vital"]) in c[1:]]:
                 del patient.clocks[device]
                 self._clear(patient, f"technical/{device}", "device-clock", received, event)
+
+    def _risk(self, patient: Patient, event: np.void) -> None:
+        """The clinical risk by NEWS2 changed: open its alert, change it, or resolve it."""
+        before, received = int(event["readings"]), int(event["received"])
+        cause = news2.cause_of(self.catalog, event)
+        transitions = [triage.raise_alert(patient.desk, cause)] if cause else []
+        if before:
+            facts = news2.facts_of(self.catalog, event)
+            measured = int(event["measured"])
+            rule = news2.rule_of(before)
+            transitions.append(triage.clear(patient.desk, news2.CAUSE, rule, received, measured, facts))
+        self._out.alerts.extend(transition for transition in transitions if transition is not None)
 
     def _gain_rule(self, plan: Plan, code: str, index: int) -> str:
         """The name of a gain rule by its place in the plan."""

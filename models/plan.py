@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from models.catalog import Catalog, ConfigurationError, Fault, duration, explain, load_toml, nearest
+from models.news2 import News2, check_news2
 from models.record import DAYS, GAINS, LIMITS
 
 Severity = Literal["low", "medium", "high"]
@@ -71,14 +72,15 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expectations: tuple[Expectation, ...] = ()
     gains: tuple[Gain, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    news2: News2 | None = None
     route: str = ""
     locale: Literal["fr", "en"] = "en"
 
 
 _PLAIN: Final = ("programme", "version", "time_zone", "route", "locale")
 _LISTS: Final = {"limits": Limit, "expectations": Expectation, "gains": Gain, "baselines": Baseline}
-_DURATIONS: Final = ("within", "every", "grace")
-_KEYS: Final = (*_PLAIN, "day", *_LISTS, "patient", "template")
+_DURATIONS: Final = ("within", "every", "grace", "age")
+_KEYS: Final = (*_PLAIN, "day", *_LISTS, "news2", "patient", "template")
 Template = dict[str, Any]
 
 
@@ -130,6 +132,11 @@ def _plan(raw: Template, templates: dict[str, Template], file: str, where: str, 
         names = {entry.get("rule", entry.get("vital")) for entry in own}
         kept = [e for e in base.get(key, []) if e.get("rule", e.get("vital")) not in names]
         merged[key] = [_entry(entry, f"{where}.{key}", file, faults) for entry in [*kept, *own]]
+    if isinstance(merged.get("news2"), dict):
+        score = _entry(merged["news2"], f"{where}.news2", file, faults)
+        if isinstance(score.get("ages"), dict):
+            score["ages"] = _entry(score["ages"], f"{where}.news2.ages", file, faults, tuple(score["ages"]))
+        merged["news2"] = score
     if day is not None:
         hours = [_hour(text, f"{where}.day", file, faults) for text in day]
         if len(hours) == 2:
@@ -149,10 +156,12 @@ def _plan(raw: Template, templates: dict[str, Template], file: str, where: str, 
     return plan
 
 
-def _entry(entry: Template, where: str, file: str, faults: list[Fault]) -> Template:
+def _entry(
+    entry: Template, where: str, file: str, faults: list[Fault], durations: tuple[str, ...] = _DURATIONS
+) -> Template:
     """A rule with its durations in seconds."""
     out = dict(entry)
-    for key in _DURATIONS:
+    for key in durations:
         if isinstance(out.get(key), str):
             try:
                 out[key] = duration(out[key])
@@ -201,6 +210,7 @@ def check(plan: Plan, catalog: Catalog) -> list[tuple[str, str, str]]:
     for expectation in plan.expectations:
         if expectation.every <= 0 or expectation.grace < 0:
             out.append(("expectations", f"{expectation.vital}: every or grace", "every > 0, grace >= 0"))
+    out += [("news2", problem, remedy) for problem, remedy in check_news2(plan.news2)]
     if plan.patient != "*" and not _is_name(plan.patient):
         out.append(("patient", "is no pseudonym", "use 1-64 of [A-Za-z0-9_-]"))
     if not 0 <= plan.day_from < plan.day_until <= 86400:

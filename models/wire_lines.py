@@ -1,13 +1,28 @@
 """Result lines in InfluxDB line protocol, written by compiled code: the hot half of models/wire.py.
 
-Measurements: `window`, `reading`, `baseline`; tags patient, vital (and window); times in nanoseconds.
-No tag needs escaping: pseudonyms and codes are of [A-Za-z0-9_-].
+Measurements: `window`, `reading`, `baseline`, `score`; tags patient, vital (and window); times in
+nanoseconds. No tag needs escaping: pseudonyms and codes are of [A-Za-z0-9_-].
 """
 
+import numpy as np
 from numba import njit
 
 from models.rollup import standard_deviation, start_of
+from models.score import news2
 from models.text import put, put_fixed, put_integer
+
+
+def _table(names: tuple[str, ...]) -> np.ndarray:
+    """Names as compiled code writes them: rows of length and bytes."""
+    rows = np.zeros((len(names), 1 + max(map(len, names))), np.uint8)
+    for row, name in zip(rows, names, strict=True):
+        row[0] = len(name)
+        row[1 : 1 + len(name)] = np.frombuffer(name.encode(), np.uint8)
+    return rows
+
+
+NEWS2 = _table(("news2",))
+PART_FIELDS = _table(tuple(part.replace("-", "_") for part in news2.PARTS))
 
 
 @njit
@@ -92,4 +107,30 @@ def put_baseline(buffer, at, patient, code, measured, centre, half, readings, sc
     at = put_fixed(buffer, put(buffer, at, b",expected_high="), centre + half, more)
     at = put_integer(buffer, put(buffer, at, b",readings="), readings)
     at = put_fixed(buffer, put(buffer, at, b"i,score="), score, 2)
+    return put_time(buffer, at, measured, 0)
+
+
+@njit
+def put_score(buffer, at, patient, measured, total, band, oldest, points):  # type: ignore[no-untyped-def]
+    """A NEWS2 score: total, risk 0-4, how many parts count and miss, age of the oldest; points by part.
+
+    A part that is missing has no field of its own.
+    """
+    parts = 0
+    for part in range(len(points)):
+        parts += points[part] != news2.MISSING
+    at = put_key(buffer, at, b"score", patient, NEWS2[0])
+    at = put_integer(buffer, put(buffer, at, b" total="), total)
+    at = put_integer(buffer, put(buffer, at, b"i,risk="), band)
+    at = put_integer(buffer, put(buffer, at, b"i,parts="), parts)
+    at = put_integer(buffer, put(buffer, at, b"i,missing="), len(points) - parts)
+    at = put_integer(buffer, put(buffer, at, b"i,oldest_seconds="), oldest // 1000)
+    at = put(buffer, at, b"i")
+    for part in range(len(points)):
+        if points[part] != news2.MISSING:
+            at = put(buffer, at, b",")
+            for i in range(PART_FIELDS[part, 0]):
+                buffer[at + i] = PART_FIELDS[part, 1 + i]
+            at = put(buffer, at + int(PART_FIELDS[part, 0]), b"=")
+            at = put(buffer, put_integer(buffer, at, int(points[part])), b"i")
     return put_time(buffer, at, measured, 0)

@@ -128,3 +128,61 @@ def band_of(total, single):  # type: ignore[no-untyped-def]
     if single:
         return LOW_MEDIUM
     return LOW if total > 0 else NONE
+
+
+@njit
+def measure(patient, part, value, at):  # type: ignore[no-untyped-def]
+    """Keep the latest reading of a part: PATIENT, `at` in ms."""
+    if at >= patient["part_at"][part]:
+        patient["part_value"][part] = value
+        patient["part_at"][part] = at
+
+
+@njit
+def newest(patient):  # type: ignore[no-untyped-def]
+    """The instant (ms) at which the latest reading of any part was taken: that of the score."""
+    at = 0
+    for part in range(len(PARTS)):
+        at = max(at, patient["part_at"][part])
+    return at
+
+
+@njit
+def step(patient, band, points, part, rule):  # type: ignore[no-untyped-def]
+    """Advance the clinical risk that stands by one score; True when it changed (`patient["band"]`).
+
+    band, points: of `assess`; part: whose reading caused it. The risk changes when `readings` scores in a
+    row are on the same side of it, to the nearest of theirs. Only a reading of a part that has points
+    confirms a rise, only one of a part that made the standing risk a fall; and while such a part is missing
+    nothing falls, since a partial score is a lower bound.
+    """
+    shown = band if band >= rule["alert_from"] else NONE
+    standing = int(patient["band"])
+    bits = 0
+    for i in range(len(PARTS)):
+        if points[i] > 0:
+            bits |= 1 << i
+    rises = shown > standing
+    confirms = points[part] > 0 if rises else ((int(patient["band_parts"]) >> part) & 1) == 1
+    if shown < standing:
+        for i in range(len(PARTS)):
+            if (int(patient["band_parts"]) >> i) & 1 and points[i] == MISSING:
+                patient["band_readings"] = 0
+                return False
+    if shown == standing:
+        patient["band_readings"] = 0
+        patient["band_parts"] = bits
+        return False
+    following = int(patient["band_next"])
+    if patient["band_readings"] == 0 or (following > standing) != rises:
+        patient["band_readings"] = 0
+        following = shown
+    patient["band_next"] = min(following, shown) if rises else max(following, shown)
+    if confirms:
+        patient["band_readings"] += 1
+    if patient["band_readings"] < rule["readings"]:
+        return False
+    patient["band"] = patient["band_next"]
+    patient["band_readings"] = 0
+    patient["band_parts"] = bits
+    return True
