@@ -89,7 +89,7 @@ def emit(out, event, kind, row, rule, late, s, offset, measured, received, since
 
 
 @njit
-def close_window(s, w, size, patient, vital, code, buffer, out):  # type: ignore[no-untyped-def]
+def close_window(s, w, size, patient, vital, code, p, buffer, out):  # type: ignore[no-untyped-def]
     """Tell a closed window, and with the finest one or the day what was expected."""
     out[1] = put_window(buffer, out[1], patient, code, size, w, vital)
     first = w["revision"] == 0
@@ -100,7 +100,7 @@ def close_window(s, w, size, patient, vital, code, buffer, out):  # type: ignore
     if vital["frequent"] and size == vital["finest"]:
         if acute_ready(s):
             local = (at + int(w["offset"]) * 60_000) % DAY_MILLISECONDS
-            centre, half = acute.band(s, local // 1_800_000)
+            centre, half = acute.band(s, local // 1_800_000, p)
             out[1] = put_baseline(
                 buffer, out[1], patient, code, at, centre, half, int(s["n"]), s["peak"], vital
             )
@@ -122,13 +122,13 @@ def acute_ready(s):  # type: ignore[no-untyped-def]
 
 
 @njit
-def close_before(s, size, index, patient, vital, code, buffer, out):  # type: ignore[no-untyped-def]
+def close_before(s, size, index, patient, vital, code, p, buffer, out):  # type: ignore[no-untyped-def]
     """Close the windows of one size whose number is less than `index`, in order of time."""
     newest = int(s["current"][size])
     for number in range(newest - vital["slots"][size] + 1, min(newest + 1, index)):
         w = s["windows"][rollup.slot(vital, size, number)]
         if w["state"] == OPEN and w["start"] == number:
-            close_window(s, w, size, patient, vital, code, buffer, out)
+            close_window(s, w, size, patient, vital, code, p, buffer, out)
 
 
 @njit
@@ -166,6 +166,7 @@ def read_one(  # type: ignore[no-untyped-def]
     zone_starts,
     zone_offsets,
     due,
+    p,
     buffer,
     event,
     out,
@@ -190,14 +191,14 @@ def read_one(  # type: ignore[no-untyped-def]
             continue
         index = rollup.number(at, size, offset)
         if s["seen"] and index > s["current"][size]:
-            close_before(s, size, index, patient, vital, code, buffer, out)
+            close_before(s, size, index, patient, vital, code, p, buffer, out)
         if s["seen"] == 0 or index > s["current"][size]:
             s["current"][size] = index
         w = s["windows"][rollup.slot(vital, size, index)]
         again = w["state"] == EMITTED and w["start"] == index
         rollup.add(w, size, index, offset, at, x, vital)
         if again or index < s["current"][size]:
-            close_window(s, w, size, patient, vital, code, buffer, out)
+            close_window(s, w, size, patient, vital, code, p, buffer, out)
         next_due = min(next_due, rollup.start_of(w, size) + SIZES[size] + vital["lateness"])
         if size == DAY:
             gain.keep_day(s, index, w["mean"])
@@ -249,10 +250,10 @@ def read_one(  # type: ignore[no-untyped-def]
     if vital["frequent"]:
         half_hour = local // 1_800_000
         weekend = 24 if (day + 3) % 7 >= 5 else 0  # 1970-01-01 was a Thursday
-        centre, half = acute.band(s, half_hour)
-        value = acute.score(s, x, half_hour, local // 3_600_000 + weekend)
+        centre, half = acute.band(s, half_hour, p)
+        value = acute.score(s, x, half_hour, local // 3_600_000 + weekend, p)
         s["peak"] = max(s["peak"], value)
-        turn = acute.episode(s, value, rules["acute"])
+        turn = acute.episode(s, value, rules["acute"], p)
         if turn != 0:
             kind = ACUTE_OPENED if turn > 0 else ACUTE_CLEARED
             e = emit(out, event, kind, row, int(s["channel"]), 0, s, offset, at, received, at, x)
@@ -293,6 +294,7 @@ def read(  # type: ignore[no-untyped-def]
     ledger,
     dirty,
     fates,
+    parameters,
     buffer,
     event,
     out,
@@ -301,7 +303,8 @@ def read(  # type: ignore[no-untyped-def]
 
     rows: int64 (n,), -1 = skip; at, received: int64 (n,) ms; offsets: int64 (n,) seconds; values:
     float64 (n,); row_block: int32 per series; ledger: int64 (blocks, fates) and dirty: bool (blocks,)
-    advanced; fates: uint8 (n,) written; buffer: uint8; event: EVENT; out: int64 [events, bytes].
+    advanced; fates: uint8 (n,) written; parameters: PARAMETERS (1,) of the acute
+    baseline; buffer: uint8; event: EVENT; out: int64 [events, bytes].
     Returns the index of the first reading that was not taken, for want of room in the outputs.
     """
     for i in range(begin, len(rows)):
@@ -327,6 +330,7 @@ def read(  # type: ignore[no-untyped-def]
             zone_starts,
             zone_offsets,
             due,
+            parameters[0],
             buffer,
             event,
             out,
@@ -337,7 +341,7 @@ def read(  # type: ignore[no-untyped-def]
 
 
 @njit
-def pass_time(row, now, s, patient, vital, code, buffer, event, out):  # type: ignore[no-untyped-def]
+def pass_time(row, now, s, patient, vital, code, p, buffer, event, out):  # type: ignore[no-untyped-def]
     """Close what received time has passed, begin silence where it is due; returns when to look again."""
     next_due = NEVER
     for size in range(4):
@@ -351,7 +355,7 @@ def pass_time(row, now, s, patient, vital, code, buffer, event, out):  # type: i
                 continue
             end = rollup.start_of(w, size) + SIZES[size] + vital["lateness"]
             if end <= now:
-                close_window(s, w, size, patient, vital, code, buffer, out)
+                close_window(s, w, size, patient, vital, code, p, buffer, out)
             else:
                 next_due = min(next_due, end)
     if s["deadline"] > 0 and not s["silent"]:
@@ -377,7 +381,7 @@ def pass_time(row, now, s, patient, vital, code, buffer, event, out):  # type: i
 
 
 @njit(cache=True)
-def tick(begin, rows, now, series, patients, vitals, codes, due, buffer, event, out):  # type: ignore[no-untyped-def]
+def tick(begin, rows, now, series, patients, vitals, codes, due, parameters, buffer, event, out):  # type: ignore[no-untyped-def]
     """Let received time reach `now` (ms) for the due series `rows`; like `read`, returns where it stopped."""
     for i in range(begin, len(rows)):
         if out[0] + EVENT_RESERVE > len(event) or out[1] + BUFFER_RESERVE > len(buffer):
@@ -385,5 +389,6 @@ def tick(begin, rows, now, series, patients, vitals, codes, due, buffer, event, 
         row = rows[i]
         s = series[row]
         v = s["vital"]
-        due[row] = pass_time(row, now, s, patients[s["patient"]], vitals[v], codes[v], buffer, event, out)
+        p = parameters[0]
+        due[row] = pass_time(row, now, s, patients[s["patient"]], vitals[v], codes[v], p, buffer, event, out)
     return len(rows)

@@ -16,6 +16,7 @@ from models.catalog import Catalog
 from models.decode import Other, Reading, decode, is_name
 from models.plan import Plan, decode_plan
 from models.rules import RuleSets, allowance, compile_catalog, gains_of, limits_of
+from models.score.acute_parameters import parameters
 from models.state import NEVER, Patient, State
 from models.times import parse_times
 from models.triage import Transition
@@ -65,11 +66,18 @@ class Pipeline:
     """The core of one partition. Time enters as records; nothing else is asked."""
 
     def __init__(
-        self, catalog: Catalog, default: Plan, zones: Callable[[str], R.Zone], capacity: int = 64
+        self,
+        catalog: Catalog,
+        default: Plan,
+        zones: Callable[[str], R.Zone],
+        capacity: int = 64,
+        acute: np.ndarray | None = None,
     ) -> None:
+        """`acute`: PARAMETERS (1,) other than the one set that is used everywhere, for an evaluation."""
         self.catalog, self.default, self._zones = catalog, default, zones
         self.vitals, self.codes = compile_catalog(catalog)
         self.rules = RuleSets()
+        self._acute = parameters() if acute is None else acute
         self.state = State([v.code for v in catalog.vitals], capacity)
         self.reporter = report.Reporter(catalog)
         self.position = -1
@@ -245,6 +253,7 @@ class Pipeline:
                 state.ledger,
                 state.dirty,
                 fates,
+                self._acute,
                 self._buffer,
                 self._events,
                 self._used,
@@ -428,6 +437,7 @@ class Pipeline:
                 self.vitals,
                 self.codes,
                 state.due,
+                self._acute,
                 self._buffer,
                 self._events,
                 self._used,

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from models.record import DAILY_OPENED, GAIN_RULE, LIMIT_OPENED, LIMIT_RULE, LIMIT_STATE, SERIES
 from models.score import acute, daily, gain, limit
+from models.score.acute_parameters import parameters
+
+P = parameters()[0]
 
 
 class Cells:
@@ -44,11 +47,11 @@ def test_the_compiled_acute_baseline_equals_the_plain_one(seed: int) -> None:
     half = np.arange(400) % 48
     compiled, plain = np.zeros(1, SERIES)[0], Plain()
     out = np.zeros(400)
-    acute.score_all(compiled, x, half, half // 2, out)
+    acute.score_all(compiled, x, half, half // 2, P, out)
     surprise, acute._surprise = acute._surprise, acute._surprise.py_func
     try:
         expected = [
-            acute.score.py_func(plain, float(x[i]), int(half[i]), int(half[i] // 2)) for i in range(400)
+            acute.score.py_func(plain, float(x[i]), int(half[i]), int(half[i] // 2), P) for i in range(400)
         ]
     finally:
         acute._surprise = surprise
@@ -61,7 +64,7 @@ def test_the_acute_baseline_is_not_ready_before_it_has_seen_enough() -> None:
     s = np.zeros(1, SERIES)[0]
     assert acute.not_ready(s) == 61
     out = np.zeros(60)
-    acute.score_all(s, np.linspace(60, 80, 60), np.zeros(60, int), np.zeros(60, int), out)
+    acute.score_all(s, np.linspace(60, 80, 60), np.zeros(60, int), np.zeros(60, int), P, out)
     assert not out.any()
     assert acute.not_ready(s) == 1
 
@@ -122,7 +125,7 @@ def test_two_kilograms_in_three_days_open_a_trend() -> None:
 def test_the_expected_band_of_a_steady_series_is_narrow_from_the_first_score_on() -> None:
     s = np.zeros(1, SERIES)[0]
     x = 95.0 + (np.arange(61) * 7 % 5 == 0)
-    acute.score_all(s, x, np.zeros(61, int), np.zeros(61, int), np.zeros(61))
-    centre, half = acute.band(s, 0)
+    acute.score_all(s, x, np.zeros(61, int), np.zeros(61, int), P, np.zeros(61))
+    centre, half = acute.band(s, 0, P)
     assert 94.5 < centre < 96.5
     assert half < 6

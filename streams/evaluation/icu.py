@@ -39,7 +39,7 @@ VITALS: Final = {
 
 
 def acvpu(coma: float) -> float:
-    """ACVPU of a Glasgow coma score: 15 is alert, 14 confused; below, by its usual bounds voice, pain, none."""
+    """ACVPU of a Glasgow coma score: 15 alert, 14 confused, then voice, pain, none."""
     return 0.0 if coma >= 15 else 1.0 if coma >= 14 else 2.0 if coma >= 9 else 3.0 if coma >= 4 else 4.0
 
 
@@ -59,6 +59,12 @@ def records(paths: list[Path]) -> Iterator[bytes]:
         yield reading(f"p-{stay}", vital, shown, unit, instant(ADMISSION + minute * 60_000))
 
 
+def given(stay: dict[str, str], name: str) -> float:
+    """A score that the outcomes carry; NaN for -1, which stands for missing."""
+    value = float(stay[name])
+    return value if value >= 0 else float("nan")
+
+
 def plan() -> Plan:
     """The shipped default plan with NEWS2 for adults, oxygen as measured, every risk told."""
     news2 = News2(population="adult", scale=1, oxygen="measured", alert_from="low-medium")
@@ -72,7 +78,7 @@ def command(data: Path, out: Path | None) -> None:
     vitals, outcomes = sorted(data.glob("vitals_set_*.csv.gz")), sorted(data.glob("outcomes_set_*.csv"))
     if not vitals or not outcomes:
         raise click.UsageError(f"--data: no vitals_set_*.csv.gz and outcomes_set_*.csv in {data}")
-    stays = {}
+    stays: dict[str, dict[str, str]] = {}
     for path in outcomes:
         with path.open(newline="") as file:
             stays |= {row["RecordID"]: row for row in csv.DictReader(file)}
@@ -92,20 +98,28 @@ def command(data: Path, out: Path | None) -> None:
             limits[alert["patient"].removeprefix("p-")] += 1
     judged = sorted(stay for stay in stays if stay in totals)
     died = np.array([stays[stay]["In-hospital_death"] == "1" for stay in judged])
-    columns = {
+    columns: dict[str, list[float]] = {
         "NEWS2, mean of the scores": [float(np.mean(totals[stay])) for stay in judged],
         "NEWS2, median": [float(np.median(totals[stay])) for stay in judged],
         "NEWS2, highest": [max(totals[stay]) for stay in judged],
         "NEWS2, last": [totals[stay][-1] for stay in judged],
         "fixed limits, alerts opened": [float(limits[stay]) for stay in judged],
-        "SAPS-I (given)": [float(stays[stay]["SAPS-I"]) for stay in judged],
-        "SOFA (given)": [float(stays[stay]["SOFA"]) for stay in judged],
+        "SAPS-I (given)": [given(stays[stay], "SAPS-I") for stay in judged],
+        "SOFA (given)": [given(stays[stay], "SOFA") for stay in judged],
         "blind metronome": [0.0 for _ in judged],
     }
-    rows: list[Row] = [
-        [name, auroc(np.array(column), died), best_event_1(np.array(column), died)]
-        for name, column in columns.items()
-    ]
+    rows: list[Row] = []
+    for name, column in columns.items():
+        scores = np.array(column)
+        known = np.isfinite(scores)
+        rows.append(
+            [
+                name,
+                int(known.sum()),
+                auroc(scores[known], died[known]),
+                best_event_1(scores[known], died[known]),
+            ]
+        )
     ledger = played.ledger
     facts: list[Row] = [
         ["stays in the outcomes", len(stays)],
@@ -117,7 +131,7 @@ def command(data: Path, out: Path | None) -> None:
         ["parts in a score, mean (of 7)", float(np.mean(parts)) if parts else 0.0],
     ]
     tables = [
-        Table("Death in hospital, scores between 24 and 48 h", ["score", "AUROC", "event 1"], rows),
+        Table("Death in hospital, scores between 24 and 48 h", ["score", "stays", "AUROC", "event 1"], rows),
         Table("Recording (nothing tuned on it)", ["what", "how many"], facts),
     ]
     tell("icu", tables, [], out)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from models.catalog import Catalog
 from models.pipeline import Ledger, Pipeline
@@ -52,13 +53,15 @@ def play(
     catalog: Catalog | None = None,
     then: int = 0,
     tick: int = TICK_MILLISECONDS,
+    acute: np.ndarray | None = None,
 ) -> Played:
     """Run readings in their order under one plan (the shipped default without one).
 
-    keep: measurements whose result lines are kept; then: ms that pass after the last reading.
+    keep: measurements whose result lines are kept; then: ms that pass after the last reading;
+    acute: PARAMETERS (1,) other than the shipped ones.
     """
     catalog = catalog or load_catalog()
-    pipeline = Pipeline(catalog, plan or load_default_plan(None, catalog), zone)
+    pipeline = Pipeline(catalog, plan or load_default_plan(None, catalog), zone, acute=acute)
     alerts: list[dict[str, Any]] = []
     lines: list[str] = []
     starts = tuple(f"{name},".encode() for name in keep)

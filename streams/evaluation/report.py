@@ -112,10 +112,8 @@ def _svg(plot: Plot) -> str:
         )
         parts.append(f'<text x="{MARGIN - 6}" y="{y + 4}" text-anchor="end">{share * top:.3g}</text>')
     for i, curve in enumerate(plot.curves):
-        colour = COLOURS[i % len(COLOURS)]
+        colour, left = COLOURS[i % len(COLOURS)], WIDTH - MARGIN - 180
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in curve.points))
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(
-            f'<text x="{WIDTH - MARGIN - 180}" y="{MARGIN + 16 * i}" fill="{colour}">{escape(curve.name)}</text>'
-        )
+        parts.append(f'<text x="{left}" y="{MARGIN + 16 * i}" fill="{colour}">{escape(curve.name)}</text>')
     return "\n".join([*parts, "</svg>\n"])
