@@ -61,14 +61,18 @@ def tell(name: str, tables: list[Table], plots: list[Plot], out: Path | None) ->
     if out is None:
         return
     out.mkdir(parents=True, exist_ok=True)
-    body = {
-        table.title: [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables
-    }
+    body = {table.title: [_row(table, row) for row in table.rows] for table in tables}
     curves = {plot.title: {curve.name: curve.points for curve in plot.curves} for plot in plots}
     text = json.dumps({"evaluation": name, "tables": body, "curves": curves}, indent=1, ensure_ascii=False)
     (out / f"{name}.json").write_text(text + "\n", "utf-8")
     for number, plot in enumerate(plots, 1):
         (out / f"{name}-{number}.svg").write_text(_svg(plot), "utf-8")
+
+
+def _row(table: Table, row: Row) -> dict[str, str | int | float | None]:
+    """A row by its columns; JSON knows no NaN, so what is undefined is null."""
+    cells = zip(table.columns, row, strict=True)
+    return {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in cells}
 
 
 def _shown(cell: str | int | float) -> str:
