@@ -26,6 +26,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     severity: Severity
     readings: int = 1
     within: float = 0.0  # seconds that those readings may span; 0 = any
+    lasting: float = 0.0  # seconds from the first of them to the one that opens
     when: Literal["always", "day", "night"] = "always"
 
 
@@ -79,7 +80,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _PLAIN: Final = ("programme", "version", "time_zone", "route", "locale")
 _LISTS: Final = {"limits": Limit, "expectations": Expectation, "gains": Gain, "baselines": Baseline}
-_DURATIONS: Final = ("within", "every", "grace", "age")
+_DURATIONS: Final = ("within", "lasting", "every", "grace", "age")
 _KEYS: Final = (*_PLAIN, "day", *_LISTS, "news2", "patient", "template")
 Template = dict[str, Any]
 
@@ -197,6 +198,8 @@ def check(plan: Plan, catalog: Catalog) -> list[tuple[str, str, str]]:
             out.append(
                 ("limits", f"{limit.rule}: clear is on the wrong side of value", "give hysteresis inwards")
             )
+        if limit.lasting < 0 or (limit.within and limit.lasting > limit.within):
+            out.append(("limits", f"{limit.rule}: lasting is longer than within", "let within be longer"))
         if not 1 <= limit.readings <= 100:
             out.append(("limits", f"{limit.rule}: readings = {limit.readings}", "give 1 to 100"))
     for vital in {limit.vital for limit in plan.limits}:

@@ -151,6 +151,7 @@ LIMIT_RULE = np.dtype(
         ("value", "f8"),
         ("clear", "f8"),
         ("within", "i8"),  # milliseconds; 0 = no bound
+        ("lasting", "i8"),  # milliseconds from the first breach to the one that opens
         ("direction", "i1"),  # +1 above, -1 below, 0 = no rule in this place
         ("readings", "u1"),
         ("when", "u1"),  # 0 always, 1 day, 2 night

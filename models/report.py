@@ -34,8 +34,9 @@ class Reporter:
                 explanation[locale] = texts.symptom(locale, name, shown)
             else:
                 bound = texts.number(rule.value, vital.decimals, locale)
+                lasting = round(rule.lasting * 1000)
                 explanation[locale] = texts.limit(
-                    locale, name, shown, texts.unit(vital.unit), bound, above, rule.readings
+                    locale, name, shown, texts.unit(vital.unit), bound, above, rule.readings, lasting
                 )
         kind = "symptom" if vital.symptom else "limit"
         facts = self._facts(vital, event, explanation)

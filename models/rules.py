@@ -55,7 +55,8 @@ class RuleSets:
             for j, limit in enumerate(limits):
                 direction = 1 if limit.direction == "above" else -1
                 within = round(limit.within * 1000)
-                row = (limit.value, limit.clear, within, direction, limit.readings, WHEN[limit.when])
+                lasting = round(limit.lasting * 1000)
+                row = (limit.value, limit.clear, within, lasting, direction, limit.readings, WHEN[limit.when])
                 rule["limits"][0, j] = row
             for j, gain in enumerate(gains):
                 rule["gains"][0, j] = (gain.amount, gain.clear, gain.days)

@@ -55,14 +55,18 @@ def duration(milliseconds: int, locale: str) -> str:
     return f"{minutes // 1440} {'j' if locale == 'fr' else 'days'}"
 
 
-def limit(locale: str, name: str, value: str, unit: str, bound: str, above: bool, readings: int) -> str:
+def limit(
+    locale: str, name: str, value: str, unit: str, bound: str, above: bool, readings: int, lasting: int
+) -> str:
     """A clinician's limit was passed."""
     if locale == "fr":
         side = "au-dessus de" if above else "au-dessous de"
         often = f", {readings} mesures de suite" if readings > 1 else ""
+        often = f", depuis au moins {duration(lasting, locale)}" if lasting else often
         return f"{name} {value} {unit}, {side} la limite de {bound} {unit} fixée par le plan de soins{often}."
     side = "above" if above else "below"
     often = f", {readings} readings in a row" if readings > 1 else ""
+    often = f", for at least {duration(lasting, locale)}" if lasting else often
     return f"{name} {value} {unit}, {side} the care plan's limit of {bound} {unit}{often}."
 
 

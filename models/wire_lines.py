@@ -7,9 +7,13 @@ nanoseconds. No tag needs escaping: pseudonyms and codes are of [A-Za-z0-9_-].
 import numpy as np
 from numba import njit
 
+from models.record import DAY
 from models.rollup import standard_deviation, start_of
 from models.score import news2
 from models.text import put, put_fixed, put_integer
+
+# GMI (%) = 3.31 + 0.02392 x mean glucose in mg/dL (Bergenstal et al., Diabetes Care 2018;41:2275-2280)
+GMI_INTERCEPT, GMI_SLOPE = 3.31, 0.02392
 
 
 def _table(names: tuple[str, ...]) -> np.ndarray:
@@ -55,7 +59,11 @@ def put_share(buffer, at, name, part, whole):  # type: ignore[no-untyped-def]
 
 @njit
 def put_window(buffer, at, patient, code, size, w, vital):  # type: ignore[no-untyped-def]
-    """A window: count, mean, standard deviation, extremes, first, last, revision, time in range."""
+    """A window: count, mean, standard deviation, extremes, first, last, revision, time in range.
+
+    Of a day of glucose (mg/dL) also the glucose management indicator and the coefficient of variation, both
+    in %: they stand for many days in the literature (14 of a sensor), those of one day for that day alone.
+    """
     at = put_key(buffer, at, b"window", patient, code)
     at = put(buffer, at, b",window=")
     if size == 0:
@@ -87,6 +95,10 @@ def put_window(buffer, at, patient, code, size, w, vital):  # type: ignore[no-un
         at = put_share(buffer, at, b",time_in_70_180=", n - low - high, n)
         at = put_share(buffer, at, b",time_above_180=", high, n)
         at = put_share(buffer, at, b",time_above_250=", int(r[3]), n)
+        if size == DAY:
+            management = GMI_INTERCEPT + GMI_SLOPE * w["mean"]
+            at = put_fixed(buffer, put(buffer, at, b",glucose_management_indicator="), management, 2)
+            at = put_share(buffer, at, b",coefficient_of_variation=", standard_deviation(w), w["mean"])
     return put_time(buffer, at, start_of(w, size), 0)
 
 

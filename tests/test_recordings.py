@@ -58,7 +58,7 @@ def test_limits_find_the_days_that_the_clinical_team_verified() -> None:
         assert float(best["F1"]) >= 0.88
 
 
-def test_daily_time_in_range_equals_a_plain_pandas_computation(tmp_path: Path) -> None:
+def test_daily_time_in_range_and_glucose_indicators_equal_a_plain_pandas_computation(tmp_path: Path) -> None:
     source = recording("hall_cgm/hall_19_subjects.csv.gz")
     replay(tmp_path, source, "hall_cgm", "--then", "2d")
     told = {}
@@ -75,11 +75,14 @@ def test_daily_time_in_range_equals_a_plain_pandas_computation(tmp_path: Path) -
     for key, x in frame.groupby(["id", "day"])["gl"]:
         shares = [(x < 54), (x < 70), (x >= 70) & (x <= 180), (x > 180), (x > 250)]
         expected[key] = [f"{round(100 * share.mean(), 1):.1f}" for share in shares]
+        spread = 100 * x.std() / x.mean() if len(x) > 1 else 0.0
+        expected[key] += [f"{3.31 + 0.02392 * x.mean():.2f}", f"{spread:.1f}"]
     assert len(expected) > 100
     assert told == expected
 
 
 NAMES = ["time_below_54", "time_below_70", "time_in_70_180", "time_above_180", "time_above_250"]
+NAMES += ["glucose_management_indicator", "coefficient_of_variation"]
 
 
 def test_the_acute_baseline_keeps_its_score_on_the_numenta_benchmark() -> None:

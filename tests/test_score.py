@@ -91,6 +91,15 @@ def test_readings_too_far_apart_do_not_persist() -> None:
     assert walk(hard, [(0, 165), (61_000, 165), (100_000, 165)]) == [0, 0, LIMIT_OPENED]
 
 
+def test_a_low_of_a_sensor_opens_once_it_has_lasted_fifteen_minutes_whatever_the_interval() -> None:
+    low = rule(direction=-1, value=70, clear=75, readings=2, lasting=900_000, within=3_600_000)
+    for minutes in (1, 5, 15):
+        steps = [(at * 60_000, 65.0) for at in range(0, 16, minutes)]
+        assert walk(low, steps) == [0] * (len(steps) - 1) + [LIMIT_OPENED]
+    assert walk(low, [(0, 65), (600_000, 75), (900_000, 65), (1_200_000, 65)]) == [0, 0, 0, 0]
+    assert walk(low, [(0, 65), (43_200_000, 65)]) == [0, 0]
+
+
 def test_a_limit_clears_only_on_the_safe_side_of_the_hysteresis() -> None:
     hard = rule(value=160, clear=150)
     opened, between, cleared = walk(hard, [(0, 165), (1, 155), (2, 150)])
