@@ -9,6 +9,7 @@ from models import texts
 from models.catalog import Catalog, nearest
 from models.record import NEWS2_RULE
 from models.score.news2 import AIR, BANDS, MEASURED, MISSING, NONE, ON_OXYGEN, OXYGEN, PARTS
+from models.texts_news2 import news2 as words
 from models.times import rfc3339
 from models.triage import Cause
 
@@ -88,8 +89,7 @@ def facts_of(catalog: Catalog, event: np.void) -> dict[str, Any]:
         "missing": missing,
         "since": rfc3339(now),
         "explanation": {
-            locale: texts.news2(locale, total, BANDS[band], parts, missing, catalog)
-            for locale in texts.LOCALES
+            locale: words(locale, total, BANDS[band], parts, missing, catalog) for locale in texts.LOCALES
         },
     }
 

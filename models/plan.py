@@ -27,7 +27,12 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     readings: int = 1
     within: float = 0.0  # seconds that those readings may span; 0 = any
     lasting: float = 0.0  # seconds from the first of them to the one that opens
+    best: float = 0.0  # the patient's personal best: value and clear are % of it (peak flow: 80 and 50)
     when: Literal["always", "day", "night"] = "always"
+
+    def bound(self, share: float) -> float:
+        """`value` or `clear` in the vital's unit."""
+        return share * self.best / 100 if self.best else share
 
 
 class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,6 +203,8 @@ def check(plan: Plan, catalog: Catalog) -> list[tuple[str, str, str]]:
             out.append(
                 ("limits", f"{limit.rule}: clear is on the wrong side of value", "give hysteresis inwards")
             )
+        if limit.best < 0:
+            out.append(("limits", f"{limit.rule}: best is negative", "give the personal best, in its unit"))
         if limit.lasting < 0 or (limit.within and limit.lasting > limit.within):
             out.append(("limits", f"{limit.rule}: lasting is longer than within", "let within be longer"))
         if not 1 <= limit.readings <= 100:

@@ -33,14 +33,20 @@ class Reporter:
             if vital.symptom:
                 explanation[locale] = texts.symptom(locale, name, shown)
             else:
-                bound = texts.number(rule.value, vital.decimals, locale)
+                bound = texts.number(rule.bound(rule.value), vital.decimals, locale)
                 lasting = round(rule.lasting * 1000)
                 explanation[locale] = texts.limit(
                     locale, name, shown, texts.unit(vital.unit), bound, above, rule.readings, lasting
                 )
+                if rule.best:
+                    best = texts.number(rule.best, vital.decimals, locale)
+                    percent = round(100 * value / rule.best)
+                    explanation[locale] += texts.personal_best(locale, percent, best, texts.unit(vital.unit))
         kind = "symptom" if vital.symptom else "limit"
         facts = self._facts(vital, event, explanation)
-        facts["limit"] = rule.value
+        facts["limit"] = rule.bound(rule.value)
+        if rule.best:
+            facts["personal_best"] = {"value": rule.best, "percent": round(100 * value / rule.best)}
         return self._cause(f"{kind}/{rule.direction}", kind, vital, rule.rule, rule.severity, event, facts)
 
     def gain(self, plan: Plan, vital: Vital, event: np.void) -> Cause:

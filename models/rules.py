@@ -56,7 +56,8 @@ class RuleSets:
                 direction = 1 if limit.direction == "above" else -1
                 within = round(limit.within * 1000)
                 lasting = round(limit.lasting * 1000)
-                row = (limit.value, limit.clear, within, lasting, direction, limit.readings, WHEN[limit.when])
+                bounds = limit.bound(limit.value), limit.bound(limit.clear)
+                row = (*bounds, within, lasting, direction, limit.readings, WHEN[limit.when])
                 rule["limits"][0, j] = row
             for j, gain in enumerate(gains):
                 rule["gains"][0, j] = (gain.amount, gain.clear, gain.days)

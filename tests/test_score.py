@@ -1,13 +1,21 @@
 """Detectors: compiled code against the same functions uncompiled, and their stories."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.catalog import Catalog
+from models.pipeline import Pipeline
+from models.plan import parse_plans
 from models.record import DAILY_OPENED, GAIN_RULE, LIMIT_OPENED, LIMIT_RULE, LIMIT_STATE, SERIES
 from models.score import acute, daily, gain, limit
 from models.score.acute_parameters import parameters
+from models.times import rfc3339
+from streams.zones import zone
+from tests.logs import START
 
 P = parameters()[0]
 
@@ -138,3 +146,30 @@ def test_the_expected_band_of_a_steady_series_is_narrow_from_the_first_score_on(
     centre, half = acute.band(s, 0, P)
     assert 94.5 < centre < 96.5
     assert half < 6
+
+
+def test_peak_flow_zones_are_shares_of_the_personal_best(catalog: Catalog) -> None:
+    text = """
+[[plan]]
+patient = "p-one"
+[[plan.limits]]
+rule = "peak-flow-red-zone"
+vital = "peak-flow"
+direction = "below"
+value = 50.0
+clear = 60.0
+severity = "high"
+best = 450.0
+"""
+    (plan,) = parse_plans(text, "plans.toml", catalog, {})
+    pipeline = Pipeline(catalog, plan, zone)
+    body = {"patient": "p-one", "device": "d", "vital": "peak-flow", "unit": "L/min"}
+    values, times = (230, 220, 269, 270), [START + i * 3_600_000 for i in range(4)]
+    records = [
+        json.dumps({**body, "value": x, "measured_at": rfc3339(at)}).encode()
+        for x, at in zip(values, times, strict=True)
+    ]
+    alerts = [json.loads(a.body) for a in pipeline.process(records, times, range(4)).alerts]
+    assert [(a["event"], a["value"]) for a in alerts] == [("opened", 220.0), ("resolved", 270.0)]
+    assert alerts[0]["limit"] == 225.0
+    assert "49 % of the personal best (450 L/min)" in alerts[0]["explanation"]["en"]

@@ -29,6 +29,7 @@ MAD_TO_SD: Final = 1.4826  # of a normal distribution
 THRESHOLDS: Final = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
 LIMITS: Final = (60, 65, 70, 75, 80, 85, 90, 95, 100)  # per minute
 METRONOME: Final = (3, 7, 14, 30)  # days
+ALLOWED: Final = (0.25, 0.5, 1.0, 2.0, 4.0)  # false alarm days per 30 healthy days, to compare detectors at
 
 
 def days(path: Path) -> Days:
@@ -148,4 +149,14 @@ def command(data: Path, out: Path | None) -> None:
     columns = ["detector", "threshold", "false/30 d", "hits", "before onset", "lead, days"]
     title = f"Onset of symptoms, {len(sick)} persons (untuned)"
     plot = Plot(title, "false alarm days per 30 healthy days", "share of onsets found", curves)
-    tell("welltory", [Table(title, columns, rows)], [plot], out)
+    best: list[Row] = [
+        [
+            curve.name,
+            *(max((hits for false, hits in curve.points if false <= most), default=0.0) for most in ALLOWED),
+        ]
+        for curve in curves
+    ]
+    compared = Table(
+        "Onsets found at no more false alarm days per 30", ["detector", *map(str, ALLOWED)], best
+    )
+    tell("welltory", [Table(title, columns, rows), compared], [plot], out)
