@@ -93,3 +93,12 @@ def test_the_acute_baseline_keeps_its_score_on_the_numenta_benchmark() -> None:
     assert scores["standard"] >= 78
     assert scores["low-FP"] >= 70
     assert scores["low-FN"] >= 82
+
+
+def test_news2_tells_who_will_die_in_hospital_as_well_as_published() -> None:
+    source = recording("physionet2012")
+    result = CliRunner().invoke(main, ["evaluate", "icu", "--data", str(source)])
+    assert result.exit_code == 0, result.output
+    print(result.output)
+    row = next(line for line in result.output.splitlines() if line.startswith("NEWS2, mean"))
+    assert float(row.split()[-2]) >= 0.71

@@ -139,6 +139,8 @@ def agitation_table(source: Path, told: list[bytes]) -> Table:
     highest: dict[tuple[str, str], float] = defaultdict(float)
     for line in played.lines:
         tags, fields, at = fields_of(line)
+        if tags["vital"] not in LEARNED:
+            continue  # a frequent vital: the peak of its acute score is on another scale
         day = (tags["patient"], datetime.fromtimestamp(at / 1000, ENGLAND).date().isoformat())
         highest[day] = max(highest[day], fields["score"])
     judged = sorted(units)
