@@ -1,4 +1,4 @@
-"""`vigie evaluate`: its measures against plain computations, its bad uses, and a whole run on a small folder."""
+"""`vigie evaluate`: its measures against plain computations, bad uses, and a run on a small folder."""
 
 import json
 import math
