@@ -24,13 +24,15 @@ from models.record import (
     LIMIT_OPENED,
     LIMITS,
     OPEN,
+    PARTS,
     POINTS,
+    SCORE_CHANGED,
     SILENCE_CLEARED,
     SILENCE_OPENED,
     WINDOW_MILLISECONDS,
 )
-from models.score import acute, daily, gain, limit
-from models.wire_lines import put_baseline, put_reading, put_window
+from models.score import acute, daily, gain, limit, news2
+from models.wire_lines import put_baseline, put_reading, put_score, put_window
 
 SIZES = WINDOW_MILLISECONDS
 BUFFER_RESERVE = 32_768  # bytes that one reading or one series at a tick may write at most
@@ -92,7 +94,7 @@ def emit(out, event, kind, row, rule, late, s, offset, measured, received, since
 
 
 @njit
-def close_window(s, w, size, patient, vital, code, buffer, out):  # type: ignore[no-untyped-def]
+def close_window(s, w, size, patient, vital, code, p, buffer, out):  # type: ignore[no-untyped-def]
     """Tell a closed window, and with the finest one or the day what was expected."""
     out[1] = put_window(buffer, out[1], patient, code, size, w, vital)
     first = w["revision"] == 0
@@ -103,7 +105,7 @@ def close_window(s, w, size, patient, vital, code, buffer, out):  # type: ignore
     if vital["frequent"] and size == vital["finest"]:
         if acute_ready(s):
             local = (at + int(w["offset"]) * 60_000) % DAY_MILLISECONDS
-            centre, half = acute.band(s, local // 1_800_000)
+            centre, half = acute.band(s, local // 1_800_000, p)
             out[1] = put_baseline(
                 buffer, out[1], patient, code, at, centre, half, int(s["n"]), s["peak"], vital
             )
@@ -125,13 +127,32 @@ def acute_ready(s):  # type: ignore[no-untyped-def]
 
 
 @njit
-def close_before(s, size, index, patient, vital, code, buffer, out):  # type: ignore[no-untyped-def]
+def close_before(s, size, index, patient, vital, code, p, buffer, out):  # type: ignore[no-untyped-def]
     """Close the windows of one size whose number is less than `index`, in order of time."""
     newest = int(s["current"][size])
     for number in range(newest - vital["slots"][size] + 1, min(newest + 1, index)):
         w = s["windows"][rollup.slot(vital, size, number)]
         if w["state"] == OPEN and w["start"] == number:
-            close_window(s, w, size, patient, vital, code, buffer, out)
+            close_window(s, w, size, patient, vital, code, p, buffer, out)
+
+
+@njit
+def score_news2(row, s, patient, vital, rule, offset, received, buffer, event, out):  # type: ignore[no-untyped-def]
+    """Score what is known of the patient after a reading of a part; tell the score, and a change of risk."""
+    points = event[out[0]]["part_points"]  # the next event, which a change of risk will fill
+    now = news2.newest(patient)
+    total, band, oldest = news2.assess(
+        patient["part_value"], patient["part_at"], now, rule["allowed"], rule["scale"], rule["oxygen"], points
+    )
+    out[1] = put_score(buffer, out[1], patient, now, total, band, oldest, points)
+    before = patient["band"]
+    if news2.step(patient, band, points, vital["part"], rule):
+        after = int(patient["band"])
+        e = emit(out, event, SCORE_CHANGED, row, after, 0, s, offset, now, received, now, float(total))
+        e["readings"] = before
+        for part in range(PARTS):
+            e["part_value"][part] = patient["part_value"][part]
+            e["part_at"][part] = patient["part_at"][part]
 
 
 @njit
@@ -151,6 +172,7 @@ def read_one(  # type: ignore[no-untyped-def]
     zone_starts,
     zone_offsets,
     due,
+    p,
     buffer,
     event,
     out,
@@ -176,14 +198,14 @@ def read_one(  # type: ignore[no-untyped-def]
             continue
         index = rollup.number(at, size, offset)
         if s["seen"] and index > s["current"][size]:
-            close_before(s, size, index, patient, vital, code, buffer, out)
+            close_before(s, size, index, patient, vital, code, p, buffer, out)
         if s["seen"] == 0 or index > s["current"][size]:
             s["current"][size] = index
         w = s["windows"][rollup.slot(vital, size, index)]
         again = w["state"] == EMITTED and w["start"] == index
         rollup.add(w, size, index, offset, at, x, vital)
         if again or index < s["current"][size]:
-            close_window(s, w, size, patient, vital, code, buffer, out)
+            close_window(s, w, size, patient, vital, code, p, buffer, out)
         next_due = min(next_due, rollup.start_of(w, size) + SIZES[size] + vital["lateness"])
         if size == DAY:
             gain.keep_day(s, index, w["mean"])
@@ -236,13 +258,17 @@ def read_one(  # type: ignore[no-untyped-def]
             if decision != 0:
                 e = emit(out, event, decision, row, j, 0, s, offset, at, received, at, x)
                 e["low"] = gain.lowest(s, day, rules["gains"][j]["days"])
+    if vital["part"] >= 0:
+        news2.measure(patient, vital["part"], x - vital["part_zero"], at)
+        if rules["news2"]["scale"] > 0:
+            score_news2(row, s, patient, vital, rules["news2"], offset, received, buffer, event, out)
     if vital["frequent"]:
         half_hour = local // 1_800_000
         weekend = 24 if (day + 3) % 7 >= 5 else 0  # 1970-01-01 was a Thursday
-        centre, half = acute.band(s, half_hour)
-        value = acute.score(s, x, half_hour, local // 3_600_000 + weekend)
+        centre, half = acute.band(s, half_hour, p)
+        value = acute.score(s, x, half_hour, local // 3_600_000 + weekend, p)
         s["peak"] = max(s["peak"], value)
-        turn = acute.episode(s, value, rules["acute"])
+        turn = acute.episode(s, value, rules["acute"], p)
         if turn != 0:
             kind = ACUTE_OPENED if turn > 0 else ACUTE_CLEARED
             e = emit(out, event, kind, row, int(s["channel"]), 0, s, offset, at, received, at, x)
@@ -284,6 +310,7 @@ def read(  # type: ignore[no-untyped-def]
     ledger,
     dirty,
     fates,
+    parameters,
     buffer,
     event,
     out,
@@ -292,8 +319,8 @@ def read(  # type: ignore[no-untyped-def]
 
     rows: int64 (n,), -1 = skip; at, received: int64 (n,) ms; offsets: int64 (n,) seconds; values:
     float64 (n,); batteries: float64 (n,) charge 0-1, NaN = unsaid; row_block: int32 per series; ledger:
-    int64 (blocks, fates) and dirty: bool (blocks,) advanced; fates: uint8 (n,) written; buffer: uint8;
-    event: EVENT; out: int64 [events, bytes].
+    int64 (blocks, fates) and dirty: bool (blocks,) advanced; fates: uint8 (n,) written; parameters:
+    PARAMETERS (1,) of the acute baseline; buffer: uint8; event: EVENT; out: int64 [events, bytes].
     Returns the index of the first reading that was not taken, for want of room in the outputs.
     """
     for i in range(begin, len(rows)):
@@ -320,6 +347,7 @@ def read(  # type: ignore[no-untyped-def]
             zone_starts,
             zone_offsets,
             due,
+            parameters[0],
             buffer,
             event,
             out,
@@ -330,7 +358,7 @@ def read(  # type: ignore[no-untyped-def]
 
 
 @njit
-def pass_time(row, now, s, patient, vital, code, buffer, event, out):  # type: ignore[no-untyped-def]
+def pass_time(row, now, s, patient, vital, code, p, buffer, event, out):  # type: ignore[no-untyped-def]
     """Close what received time has passed, begin silence where it is due; returns when to look again."""
     next_due = NEVER
     for size in range(4):
@@ -344,7 +372,7 @@ def pass_time(row, now, s, patient, vital, code, buffer, event, out):  # type: i
                 continue
             end = rollup.start_of(w, size) + SIZES[size] + vital["lateness"]
             if end <= now:
-                close_window(s, w, size, patient, vital, code, buffer, out)
+                close_window(s, w, size, patient, vital, code, p, buffer, out)
             else:
                 next_due = min(next_due, end)
     if s["deadline"] > 0 and not s["silent"]:
@@ -370,7 +398,7 @@ def pass_time(row, now, s, patient, vital, code, buffer, event, out):  # type: i
 
 
 @njit(cache=True)
-def tick(begin, rows, now, series, patients, vitals, codes, due, buffer, event, out):  # type: ignore[no-untyped-def]
+def tick(begin, rows, now, series, patients, vitals, codes, due, parameters, buffer, event, out):  # type: ignore[no-untyped-def]
     """Let received time reach `now` (ms) for the due series `rows`; like `read`, returns where it stopped."""
     for i in range(begin, len(rows)):
         if out[0] + EVENT_RESERVE > len(event) or out[1] + BUFFER_RESERVE > len(buffer):
@@ -378,5 +406,6 @@ def tick(begin, rows, now, series, patients, vitals, codes, due, buffer, event, 
         row = rows[i]
         s = series[row]
         v = s["vital"]
-        due[row] = pass_time(row, now, s, patients[s["patient"]], vitals[v], codes[v], buffer, event, out)
+        p = parameters[0]
+        due[row] = pass_time(row, now, s, patients[s["patient"]], vitals[v], codes[v], p, buffer, event, out)
     return len(rows)

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models import devices, kernel, report, triage
+from models import devices, kernel, news2, report, triage
 from models import record as R
 from models.catalog import Catalog, Vital
 from models.decode import Other, Reading, decode, is_name
 from models.plan import Plan, decode_plan
 from models.rules import RuleSets, allowance, compile_catalog, gains_of, limits_of
+from models.score.acute_parameters import parameters
 from models.state import NEVER, Patient, State
 from models.times import parse_times
 from models.triage import Transition
@@ -64,11 +65,18 @@ class Pipeline:
     """The core of one partition. Time enters as records; nothing else is asked."""
 
     def __init__(
-        self, catalog: Catalog, default: Plan, zones: Callable[[str], R.Zone], capacity: int = 64
+        self,
+        catalog: Catalog,
+        default: Plan,
+        zones: Callable[[str], R.Zone],
+        capacity: int = 64,
+        acute: np.ndarray | None = None,
     ) -> None:
+        """`acute`: PARAMETERS (1,) other than the one set that is used everywhere, for an evaluation."""
         self.catalog, self.default, self._zones = catalog, default, zones
         self.vitals, self.codes = compile_catalog(catalog)
         self.rules = RuleSets()
+        self._acute = parameters() if acute is None else acute
         self.state = State([v.code for v in catalog.vitals], capacity)
         self.reporter = report.Reporter(catalog)
         self.position = -1
@@ -250,6 +258,7 @@ class Pipeline:
                 state.ledger,
                 state.dirty,
                 fates,
+                self._acute,
                 self._buffer,
                 self._events,
                 self._used,
@@ -356,6 +365,8 @@ class Pipeline:
         """Let a plan take hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
         self.state.dirty[patient.block] = True
         self._enrol(patient, plan)
+        if before.news2 != plan.news2:
+            self._forget_risk(patient, received)
         for expectation in plan.expectations:
             vital = self.catalog.index[expectation.vital]
             if expectation.required and vital not in patient.rows:
@@ -374,6 +385,13 @@ class Pipeline:
                     kind = "symptom" if self.catalog.vitals[vital].symptom else "limit"
                     self._clear(patient, f"{kind}/{limit.direction}/{code}", limit.rule, received, None)
             self._expect(patient, series, row, plan, code, received)
+
+    def _forget_risk(self, patient: Patient, received: int) -> None:
+        """Another NEWS2 holds, or none: the risk that stood resolves, the next scores find it anew."""
+        record = self.state.patients[self.state.index_of(patient)]
+        if record["band"]:
+            self._clear(patient, news2.CAUSE, news2.rule_of(int(record["band"])), received, None)
+        record["band"] = record["band_readings"] = record["band_next"] = record["band_parts"] = 0
 
     def _expect(
         self, patient: Patient, series: np.void, row: int, plan: Plan, code: str, received: int
@@ -424,6 +442,7 @@ class Pipeline:
                 self.vitals,
                 self.codes,
                 state.due,
+                self._acute,
                 self._buffer,
                 self._events,
                 self._used,
@@ -494,6 +513,9 @@ class Pipeline:
         vital = self.catalog.vitals[series["vital"]]
         plan, received = self.plan_of(patient), int(event["received"])
         code = vital.code
+        if kind == R.SCORE_CHANGED:
+            self._risk(patient, event)
+            return
         if kind in (R.CLOCK_AHEAD, R.IMPOSSIBLE_VALUE, R.DEVICE_HEARD):
             self._suspect(patient, stretch[event["rule"]], vital, event)
             return
@@ -542,6 +564,18 @@ class Pipeline:
                 told.append(triage.raise_alert(patient.desk, technical))
         self._out.alerts += [transition for transition in told if transition is not None]
         self.state.patients[self.state.series[event["row"]]["patient"]]["suspect"] = bool(patient.suspicions)
+
+    def _risk(self, patient: Patient, event: np.void) -> None:
+        """The clinical risk by NEWS2 changed: open its alert, change it, or resolve it."""
+        before, received = int(event["readings"]), int(event["received"])
+        cause = news2.cause_of(self.catalog, event)
+        transitions = [triage.raise_alert(patient.desk, cause)] if cause else []
+        if before:
+            facts = news2.facts_of(self.catalog, event)
+            measured = int(event["measured"])
+            rule = news2.rule_of(before)
+            transitions.append(triage.clear(patient.desk, news2.CAUSE, rule, received, measured, facts))
+        self._out.alerts.extend(transition for transition in transitions if transition is not None)
 
     def _gain_rule(self, plan: Plan, code: str, index: int) -> str:
         """The name of a gain rule by its place in the plan."""

@@ -11,6 +11,7 @@ import msgspec
 
 from models.catalog import Catalog
 from models.decode import is_name
+from models.news2 import News2, check_news2
 from models.record import DAYS, GAINS, LIMITS
 from models.strict import LONGEST, Complaint, Seconds, nearest
 
@@ -31,6 +32,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     severity: Severity
     readings: int = 1
     within: Seconds = 0.0  # seconds that those readings may span; 0 = any
+    lasting: Seconds = 0.0  # seconds from the first of them to the one that opens
     when: Literal["always", "day", "night"] = "always"
     of: Literal["", "personal-best"] = ""
 
@@ -78,6 +80,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expectations: tuple[Expectation, ...] = ()
     gains: tuple[Gain, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    news2: News2 | None = None
     route: str = ""
     locale: Literal["fr", "en"] = "en"
     personal_best: dict[str, float] = {}
@@ -131,6 +134,7 @@ def check(plan: Plan, catalog: Catalog, zones: Zones) -> list[Complaint]:
             if name in seen:
                 out.append((where, "comes twice", "name each rule once"))
             seen.add(name)
+    out += [("news2", problem, remedy) for problem, remedy in check_news2(plan.news2)]
     return out + _check_limits(plan, catalog) + _check_others(plan)
 
 
@@ -153,6 +157,8 @@ def _check_limits(plan: Plan, catalog: Catalog) -> list[Complaint]:
                 problem = f"no {limit.vital} is ever {given:g} {vital.unit}"
                 remedy = f"a plausible one is {vital.minimum:g} to {vital.maximum:g}; mind the unit"
                 out.append((f"{where}.{key}", problem, remedy))
+        if limit.lasting < 0 or 0 < limit.within < limit.lasting:
+            out.append((f"{where}.lasting", "is longer than within", "let within be longer"))
         if not 1 <= limit.readings <= 100:
             out.append((f"{where}.readings", f"{limit.readings} is out of range", "give 1 to 100"))
         if not 0 <= limit.within <= LONGEST:

@@ -20,6 +20,7 @@ GAINS: Final = 2  # weight-gain rules of one plan
 RECENT: Final = 24  # readings remembered exactly, to tell a repeat from a late one
 DAYS: Final = 8  # daily means kept for trends over at most seven days
 POINTS: Final = 5  # last readings quoted in an alert
+PARTS: Final = 7  # of NEWS2 (models/score/news2.py)
 
 WINDOW_NAMES: Final = ("1m", "15m", "1h", "1d")
 WINDOW_MILLISECONDS: Final = (60_000, 900_000, 3_600_000, 86_400_000)
@@ -133,6 +134,13 @@ PATIENT = np.dtype(
         ("zone_offset", "i4"),  # seconds, valid in [zone_from, zone_until)
         ("zone_from", "i8"),
         ("zone_until", "i8"),
+        # NEWS2: the latest reading of each part, and the risk that stands (models/score/news2.py)
+        ("part_value", "f8", (PARTS,)),
+        ("part_at", "i8", (PARTS,)),  # measured_at in ms; 0 = never
+        ("band", "u1"),  # the clinical risk that stands
+        ("band_readings", "u1"),  # scores in a row that would change it
+        ("band_next", "u1"),  # what they would change it to
+        ("band_parts", "u1"),  # bits of the parts whose points made it
     ],
     align=True,
 )
@@ -143,6 +151,7 @@ LIMIT_RULE = np.dtype(
         ("value", "f8"),
         ("clear", "f8"),
         ("within", "i8"),  # milliseconds; 0 = no bound
+        ("lasting", "i8"),  # milliseconds from the first breach to the one that opens
         ("direction", "i1"),  # +1 above, -1 below, 0 = no rule in this place
         ("readings", "u1"),
         ("when", "u1"),  # 0 always, 1 day, 2 night
@@ -150,6 +159,16 @@ LIMIT_RULE = np.dtype(
     align=True,
 )
 GAIN_RULE = np.dtype([("amount", "f8"), ("clear", "f8"), ("days", "i4")], align=True)
+NEWS2_RULE = np.dtype(
+    [
+        ("scale", "u1"),  # of oxygen saturation: 1 or 2; 0 = NEWS2 is off
+        ("oxygen", "u1"),  # AIR, ON_OXYGEN or MEASURED
+        ("alert_from", "u1"),  # lowest clinical risk that alerts
+        ("readings", "u1"),  # scores in a row that change the risk
+        ("allowed", "i8", (PARTS,)),  # ms of age up to which a part counts
+    ],
+    align=True,
+)
 RULE_SET = np.dtype(
     [
         ("every", "i8"),  # milliseconds between expected readings plus grace; 0 = none expected
@@ -159,6 +178,7 @@ RULE_SET = np.dtype(
         ("day_until", "i8"),
         ("limits", LIMIT_RULE, (LIMITS,)),
         ("gains", GAIN_RULE, (GAINS,)),
+        ("news2", NEWS2_RULE),
     ],
     align=True,
 )
@@ -174,6 +194,8 @@ VITAL = np.dtype(
         ("single", "u1"),  # only day windows: each reading is kept as a result
         ("finest", "u1"),  # index of the shortest window
         ("has_cuts", "u1"),
+        ("part", "i1"),  # of NEWS2 that it measures, -1 = none
+        ("part_zero", "f8"),  # taken off a value of that part
         ("cuts", "f8", (4,)),
         ("slot_from", "i4", (4,)),  # first slot of each window size
         ("slots", "i4", (4,)),  # how many; 0 = this size is not kept
@@ -186,6 +208,7 @@ LIMIT_OPENED, LIMIT_CLEARED, GAIN_OPENED, GAIN_CLEARED = 1, 2, 3, 4
 ACUTE_OPENED, ACUTE_CLEARED, DAILY_OPENED, DAILY_CLEARED = 5, 6, 7, 8
 SILENCE_OPENED, SILENCE_CLEARED = 9, 10
 CLOCK_AHEAD, IMPOSSIBLE_VALUE, DEVICE_HEARD = 11, 12, 13  # for models/devices.py
+SCORE_CHANGED = 14
 
 EVENT = np.dtype(
     [
@@ -205,6 +228,10 @@ EVENT = np.dtype(
         ("readings", "i8"),
         ("point_value", "f4", (POINTS,)),
         ("point_seconds", "u4", (POINTS,)),
+        # of a score only, whose rule is the new clinical risk and whose readings is the one before
+        ("part_points", "i1", (PARTS,)),
+        ("part_value", "f8", (PARTS,)),
+        ("part_at", "i8", (PARTS,)),
     ],
     align=True,
 )

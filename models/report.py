@@ -29,6 +29,7 @@ class Reporter:
         rule = limits_of(plan, vital.code)[event["rule"]]
         above = rule.direction == "above"
         value, limit = float(event["value"]), plan.bounds(rule)[0]
+        best = plan.personal_best.get(vital.code, 0.0)
         explanation = {}
         for locale in texts.LOCALES:
             name, shown = vital.names[locale], texts.number(value, vital.decimals, locale)
@@ -36,12 +37,18 @@ class Reporter:
                 explanation[locale] = texts.symptom(locale, name, shown)
             else:
                 bound = texts.number(limit, vital.decimals, locale)
+                lasting = round(rule.lasting * 1000)
                 explanation[locale] = texts.limit(
-                    locale, name, shown, texts.unit(vital.unit), bound, above, rule.readings
+                    locale, name, shown, texts.unit(vital.unit), bound, above, rule.readings, lasting
                 )
+                if rule.of:
+                    shown, percent = texts.number(best, vital.decimals, locale), round(100 * value / best)
+                    explanation[locale] += texts.personal_best(locale, percent, shown, texts.unit(vital.unit))
         kind = "symptom" if vital.symptom else "limit"
         facts = self._facts(vital, event, explanation)
         facts["limit"] = limit if not rule.of else round(limit, vital.decimals)
+        if rule.of:
+            facts["personal_best"] = {"value": best, "percent": round(100 * value / best)}
         return self._cause(f"{kind}/{rule.direction}", kind, vital, rule.rule, rule.severity, event, facts)
 
     def gain(self, plan: Plan, vital: Vital, event: np.void) -> Cause:

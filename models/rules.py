@@ -4,8 +4,10 @@ import msgspec
 import numpy as np
 
 from models.catalog import Catalog
+from models.news2 import compile_news2
 from models.plan import Expectation, Gain, Limit, Plan
 from models.record import GAINS, LIMITS, RULE_SET, VITAL, WINDOW_MILLISECONDS, WINDOW_NAMES
+from models.score.news2 import SOURCES
 from models.triage import SEVERITIES
 
 WHEN = {"always": 0, "day": 1, "night": 2}
@@ -49,7 +51,7 @@ class RuleSets:
         baseline = next((b for b in plan.baselines if b.vital == vital), None)
         hours = (plan.day_from, plan.day_until)
         bounds = [plan.bounds(limit) for limit in limits]
-        key = msgspec.msgpack.encode((limits, bounds, gains, expectation, baseline, hours))
+        key = msgspec.msgpack.encode((limits, bounds, gains, expectation, baseline, hours, plan.news2))
         if key not in self._index:
             rule = np.zeros(1, RULE_SET)
             rule["day_from"], rule["day_until"] = round(hours[0] * 1000), round(hours[1] * 1000)
@@ -59,10 +61,12 @@ class RuleSets:
             for j, limit in enumerate(limits):
                 direction = 1 if limit.direction == "above" else -1
                 within = round(limit.within * 1000)
-                row = (*bounds[j], within, direction, limit.readings, WHEN[limit.when])
+                lasting = round(limit.lasting * 1000)
+                row = (*bounds[j], within, lasting, direction, limit.readings, WHEN[limit.when])
                 rule["limits"][0, j] = row
             for j, gain in enumerate(gains):
                 rule["gains"][0, j] = (gain.amount, gain.clear, gain.days)
+            rule["news2"] = compile_news2(plan.news2)
             self._index[key] = len(self.table)
             self.table = np.concatenate([self.table, rule])
         return self._index[key]
@@ -79,6 +83,7 @@ def compile_catalog(catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:
         row["lateness"] = round(vital.lateness * 1000)
         row["single"] = vital.windows == ("1d",)
         row["frequent"] = "1m" in vital.windows or "15m" in vital.windows
+        row["part"], row["part_zero"] = SOURCES.get(vital.code, (-1, 0.0))
         row["has_cuts"] = len(vital.cuts) == 4
         if row["has_cuts"]:
             row["cuts"] = vital.cuts

@@ -159,10 +159,14 @@ def _scalar(raw: Any, kind: Any, key: str) -> tuple[Any, list[Complaint]]:
     try:
         value = msgspec.convert(raw, kind)
     except msgspec.ValidationError:
-        if get_origin(kind) is Literal and isinstance(raw, str):
-            meant = difflib.get_close_matches(raw, get_args(kind), 1) or [msgspec.UNSET]
-            return meant[0], [(key, f"{raw!r} is none of its words", nearest(raw, get_args(kind)))]
-        return _meant(raw, kind), [_wrong(raw, str if get_origin(kind) is Literal else kind, key)]
+        words: list[Any] = [word for word in get_args(kind) if isinstance(word, str)]
+        if get_origin(kind) is Literal and isinstance(raw, str) and words:
+            meant = difflib.get_close_matches(raw, words, 1) or [msgspec.UNSET]
+            return meant[0], [(key, f"{raw!r} is none of its words", nearest(raw, words))]
+        if get_origin(kind) is Literal:
+            known = " or ".join(map(str, get_args(kind)))
+            return msgspec.UNSET, [(key, f"{raw!r} is not {known}", f"write {known}")]
+        return _meant(raw, kind), [_wrong(raw, kind, key)]
     if isinstance(value, float) and not math.isfinite(value):
         return msgspec.UNSET, [(key, f"{value} is no finite number", "give a number")]
     return value, []

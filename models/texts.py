@@ -54,15 +54,26 @@ def duration(milliseconds: int, locale: str) -> str:
     return f"{minutes // 1440} {'j' if locale == 'fr' else 'days'}"
 
 
-def limit(locale: str, name: str, value: str, unit: str, bound: str, above: bool, readings: int) -> str:
+def limit(
+    locale: str, name: str, value: str, unit: str, bound: str, above: bool, readings: int, lasting: int
+) -> str:
     """A clinician's limit was passed."""
     if locale == "fr":
         side = "au-dessus de" if above else "au-dessous de"
         often = f", {readings} mesures de suite" if readings > 1 else ""
+        often = f", depuis au moins {duration(lasting, locale)}" if lasting else often
         return f"{name} {value} {unit}, {side} la limite de {bound} {unit} fixée par le plan de soins{often}."
     side = "above" if above else "below"
     often = f", {readings} readings in a row" if readings > 1 else ""
+    often = f", for at least {duration(lasting, locale)}" if lasting else often
     return f"{name} {value} {unit}, {side} the care plan's limit of {bound} {unit}{often}."
+
+
+def personal_best(locale: str, percent: int, best: str, unit: str) -> str:
+    """How a value stands to the patient's personal best, after the sentence about its limit."""
+    if locale == "fr":
+        return f" C'est {percent} % du record personnel ({best} {unit})."
+    return f" That is {percent} % of the personal best ({best} {unit})."
 
 
 def symptom(locale: str, name: str, value: str) -> str:

@@ -141,6 +141,8 @@ def clear(
     previous = alert.severity
     if alert.open_rules:
         alert.severity = worst(alert.open_rules)
+        if alert.rule == rule:  # the gravest of those that still hold speaks from here on
+            alert.rule = next(r for r, severity in alert.open_rules.items() if severity == alert.severity)
         alert.facts = {**alert.facts, **facts}
         if alert.severity == previous:
             return None

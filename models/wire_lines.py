@@ -1,13 +1,32 @@
 """Result lines in InfluxDB line protocol, written by compiled code: the hot half of models/wire.py.
 
-Measurements: `window`, `reading`, `baseline`; tags patient, vital (and window); times in nanoseconds.
-No tag needs escaping: pseudonyms and codes are of [A-Za-z0-9_-].
+Measurements: `window`, `reading`, `baseline`, `score`; tags patient, vital (and window); times in
+nanoseconds. No tag needs escaping: pseudonyms and codes are of [A-Za-z0-9_-].
 """
 
+import numpy as np
 from numba import njit
 
+from models.record import DAY
 from models.rollup import standard_deviation, start_of
+from models.score import news2
 from models.text import put, put_fixed, put_integer
+
+# GMI (%) = 3.31 + 0.02392 x mean glucose in mg/dL (Bergenstal et al., Diabetes Care 2018;41:2275-2280)
+GMI_INTERCEPT, GMI_SLOPE = 3.31, 0.02392
+
+
+def _table(names: tuple[str, ...]) -> np.ndarray:
+    """Names as compiled code writes them: rows of length and bytes."""
+    rows = np.zeros((len(names), 1 + max(map(len, names))), np.uint8)
+    for row, name in zip(rows, names, strict=True):
+        row[0] = len(name)
+        row[1 : 1 + len(name)] = np.frombuffer(name.encode(), np.uint8)
+    return rows
+
+
+NEWS2 = _table(("news2",))
+PART_FIELDS = _table(tuple(part.replace("-", "_") for part in news2.PARTS))
 
 
 @njit
@@ -40,7 +59,11 @@ def put_share(buffer, at, name, part, whole):  # type: ignore[no-untyped-def]
 
 @njit
 def put_window(buffer, at, patient, code, size, w, vital):  # type: ignore[no-untyped-def]
-    """A window: count, mean, standard deviation, extremes, first, last, revision, time in range."""
+    """A window: count, mean, standard deviation, extremes, first, last, revision, time in range.
+
+    Of a day of glucose (mg/dL) also the glucose management indicator and the coefficient of variation, both
+    in %: they stand for many days in the literature (14 of a sensor), those of one day for that day alone.
+    """
     at = put_key(buffer, at, b"window", patient, code)
     at = put(buffer, at, b",window=")
     if size == 0:
@@ -72,6 +95,10 @@ def put_window(buffer, at, patient, code, size, w, vital):  # type: ignore[no-un
         at = put_share(buffer, at, b",time_in_70_180=", n - low - high, n)
         at = put_share(buffer, at, b",time_above_180=", high, n)
         at = put_share(buffer, at, b",time_above_250=", int(r[3]), n)
+        if size == DAY:
+            management = GMI_INTERCEPT + GMI_SLOPE * w["mean"]
+            at = put_fixed(buffer, put(buffer, at, b",glucose_management_indicator="), management, 2)
+            at = put_share(buffer, at, b",coefficient_of_variation=", standard_deviation(w), w["mean"])
     return put_time(buffer, at, start_of(w, size), 0)
 
 
@@ -92,4 +119,30 @@ def put_baseline(buffer, at, patient, code, measured, centre, half, readings, sc
     at = put_fixed(buffer, put(buffer, at, b",expected_high="), centre + half, more)
     at = put_integer(buffer, put(buffer, at, b",readings="), readings)
     at = put_fixed(buffer, put(buffer, at, b"i,score="), score, 2)
+    return put_time(buffer, at, measured, 0)
+
+
+@njit
+def put_score(buffer, at, patient, measured, total, band, oldest, points):  # type: ignore[no-untyped-def]
+    """A NEWS2 score: total, risk 0-4, how many parts count and miss, age of the oldest; points by part.
+
+    A part that is missing has no field of its own.
+    """
+    parts = 0
+    for part in range(len(points)):
+        parts += points[part] != news2.MISSING
+    at = put_key(buffer, at, b"score", patient, NEWS2[0])
+    at = put_integer(buffer, put(buffer, at, b" total="), total)
+    at = put_integer(buffer, put(buffer, at, b"i,risk="), band)
+    at = put_integer(buffer, put(buffer, at, b"i,parts="), parts)
+    at = put_integer(buffer, put(buffer, at, b"i,missing="), len(points) - parts)
+    at = put_integer(buffer, put(buffer, at, b"i,oldest_seconds="), oldest // 1000)
+    at = put(buffer, at, b"i")
+    for part in range(len(points)):
+        if points[part] != news2.MISSING:
+            at = put(buffer, at, b",")
+            for i in range(PART_FIELDS[part, 0]):
+                buffer[at + i] = PART_FIELDS[part, 1 + i]
+            at = put(buffer, at + int(PART_FIELDS[part, 0]), b"=")
+            at = put(buffer, put_integer(buffer, at, int(points[part])), b"i")
     return put_time(buffer, at, measured, 0)

@@ -15,10 +15,11 @@ COMPACTED: Final = {"cleanup.policy": "compact", "max.message.bytes": str(BLOCK_
 
 def topics(settings: Settings) -> dict[str, dict[str, str]]:
     """Full name → Kafka's configuration of the topic; retention in ms."""
-    # the broker's clock is `now`, unless a recording brings its own times and ticks
-    stamp = "LogAppendTime" if settings.ticks == "worker" else "CreateTime"
+    # The broker's clock is `now`, unless a recording brings its own times and ticks. Those may lie far
+    # back: retention by age would remove its records before they are read.
+    stamp, days = ("LogAppendTime", 30) if settings.ticks == "worker" else ("CreateTime", None)
     plan = {
-        "readings": {"retention.ms": str(30 * DAY), "message.timestamp.type": stamp},
+        "readings": {"retention.ms": str(days * DAY if days else -1), "message.timestamp.type": stamp},
         "rejects": {"retention.ms": str(90 * DAY)},
         "results": {"retention.ms": str(7 * DAY)},
         "alerts": {"retention.ms": str(90 * DAY)},

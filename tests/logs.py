@@ -15,6 +15,9 @@ VITALS = {
     "blood-glucose": ("mg/dL", 40, 300),
     "body-weight": ("kg", 70, 80),
     "breathlessness": ("{score}", 0, 10),
+    "spo2": ("%", 84, 100),
+    "respiratory-rate": ("/min", 8, 30),
+    "oxygen-flow": ("L/min", 0, 2),
 }
 PATIENTS = ("p-one", "p-two", "p-three")
 HOSTILE = (
@@ -51,6 +54,12 @@ OWN_PLAN = {
         {"vital": "spo2", "every": 3600.0, "grace": 600.0, "severity": "medium"},
     ],
 }
+NEWS2 = (
+    None,
+    {"population": "adult", "scale": 1, "oxygen": "air", "alert_from": "low", "readings": 1},
+    {"population": "adult", "scale": 2, "oxygen": "measured", "age": 3600.0, "ages": {"spo2": 600.0}},
+    {"population": "pregnant", "scale": 1, "oxygen": "air"},
+)
 
 
 class Entry(NamedTuple):
@@ -83,8 +92,8 @@ def reading(
     return json.dumps(body).encode()
 
 
-def plan_of(patient: str) -> bytes:
-    return json.dumps({"kind": "plan", "patient": patient, **OWN_PLAN}).encode()
+def plan_of(patient: str, news2: object = None) -> bytes:
+    return json.dumps({"kind": "plan", "patient": patient, **OWN_PLAN, "news2": news2}).encode()
 
 
 TICK = b'{"kind":"tick"}'
@@ -99,7 +108,7 @@ def logs(draw: st.DrawFn, hostile: bool = True, size: int = 60) -> list[Entry]:
         kind = draw(st.integers(0, 19))
         patient = draw(st.sampled_from(PATIENTS))
         if kind == 0:
-            out.append(Entry(now, plan_of(patient), patient))
+            out.append(Entry(now, plan_of(patient, draw(st.sampled_from(NEWS2))), patient))
         elif kind <= 3:
             out.append(Entry(now, TICK, ""))
         elif kind == 4 and hostile:

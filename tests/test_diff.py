@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from streams.cli import main
 from streams.compare import points
+from streams.configuration import INFRA
 from tests.logs import START, reading
 from tests.test_recordings import HERE, recording
 
@@ -149,7 +150,7 @@ def test_a_limit_of_160_and_one_of_165_on_the_tihm_recording(tmp_path: Path) -> 
     (tmp_path / "165.toml").write_text(plan.replace("160.0", "165.0"))
     for name, file in (("a", HERE / "plans" / "tihm.toml"), ("b", tmp_path / "165.toml")):
         vigie(
-            *("replay", str(source), "--map", str(HERE / "maps" / "tihm.toml")),
+            *("replay", str(source), "--map", str(INFRA / "maps" / "tihm.toml")),
             *("--plans", str(file), "--out", str(tmp_path / name)),
         )
     found = diff(tmp_path / "a", tmp_path / "b")

@@ -10,8 +10,8 @@ def test_a_diabetic_whose_sugar_falls_by_day_is_told_of_at_each_level_and_after_
     assert story.told == [
         ("opened", "blood-glucose-below-70", "medium"),
         ("updated", "blood-glucose-below-54", "high"),
-        ("updated", "blood-glucose-below-54", "medium"),
-        ("resolved", "blood-glucose-below-54", "medium"),
+        ("updated", "blood-glucose-below-70", "medium"),
+        ("resolved", "blood-glucose-below-70", "medium"),
     ]
     assert story.sentence("fr") == (
         "Glycémie 64 mg/dL, au-dessous de la limite de 70 mg/dL fixée par le plan de soins, "

@@ -22,8 +22,8 @@ def test_a_heart_failure_patient_who_gains_2_4_kg_in_three_days_is_told_of_once_
     story.measure("6 07:10", "body-weight", 81.6)  # the diuretic works, the week's gain is still there
     story.measure("7 07:10", "body-weight", 81.0)
     assert story.told[1:] == [
-        ("updated", "weight-gain-2-kg-3-days", "low"),
-        ("resolved", "weight-gain-2-kg-3-days", "low"),
+        ("updated", "weight-gain-2300-g-7-days", "low"),
+        ("resolved", "weight-gain-2300-g-7-days", "low"),
     ]
 
 
@@ -79,8 +79,8 @@ def test_a_copd_patient_lives_at_90_percent_without_an_alarm_and_below_the_targe
     assert story.told == [
         ("opened", "spo2-below-88", "medium"),
         ("updated", "spo2-below-84", "high"),
-        ("updated", "spo2-below-84", "medium"),
-        ("resolved", "spo2-below-84", "medium"),
+        ("updated", "spo2-below-88", "medium"),
+        ("resolved", "spo2-below-88", "medium"),
     ]
     assert story.sentence("fr") == (
         "Saturation en oxygène 87 %, au-dessous de la limite de 88 % fixée par le plan de soins, "
@@ -118,14 +118,16 @@ def test_an_asthmatic_goes_through_yellow_and_red_zones_of_the_own_personal_best
     assert story.told == [
         ("opened", "peak-flow-yellow-zone", "medium"),
         ("updated", "peak-flow-red-zone", "high"),
-        ("updated", "peak-flow-red-zone", "medium"),
-        ("resolved", "peak-flow-red-zone", "medium"),
+        ("updated", "peak-flow-yellow-zone", "medium"),
+        ("resolved", "peak-flow-yellow-zone", "medium"),
     ]
     assert story.sentence("en") == (
-        "Peak flow 325 L/min, below the care plan's limit of 336 L/min, 2 readings in a row."
+        "Peak flow 325 L/min, below the care plan's limit of 336 L/min, 2 readings in a row. "
+        "That is 77 % of the personal best (420 L/min)."
     )
     assert story.sentence("fr", 1) == (
-        "Débit de pointe 200 L/min, au-dessous de la limite de 210 L/min fixée par le plan de soins."
+        "Débit de pointe 200 L/min, au-dessous de la limite de 210 L/min fixée par le plan de soins. "
+        "C'est 48 % du record personnel (420 L/min)."
     )
 
 
@@ -195,8 +197,8 @@ def test_fever_and_a_red_wound_after_an_operation_are_two_alerts() -> None:
     assert story.sentence("en", 3) == "The patient reports: Pain (0-10) (8)."
     story.series("body-temperature", "4 07:00", 720, [38.4, 37.4])
     assert story.told[4:] == [
-        ("updated", "body-temperature-above-39", "medium"),
-        ("resolved", "body-temperature-above-39", "medium"),
+        ("updated", "body-temperature-above-38", "medium"),
+        ("resolved", "body-temperature-above-38", "medium"),
     ]
 
 

@@ -1,12 +1,23 @@
 """Detectors: compiled code against the same functions uncompiled, and their stories."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.catalog import Catalog
+from models.pipeline import Pipeline
+from models.plan_file import parse_plans
 from models.record import DAILY_OPENED, GAIN_RULE, LIMIT_OPENED, LIMIT_RULE, LIMIT_STATE, SERIES
 from models.score import acute, daily, gain, limit
+from models.score.acute_parameters import parameters
+from models.times import rfc3339
+from streams.zones import zone
+from tests.logs import START
+
+P = parameters()[0]
 
 
 class Cells:
@@ -44,11 +55,11 @@ def test_the_compiled_acute_baseline_equals_the_plain_one(seed: int) -> None:
     half = np.arange(400) % 48
     compiled, plain = np.zeros(1, SERIES)[0], Plain()
     out = np.zeros(400)
-    acute.score_all(compiled, x, half, half // 2, out)
+    acute.score_all(compiled, x, half, half // 2, P, out)
     surprise, acute._surprise = acute._surprise, acute._surprise.py_func
     try:
         expected = [
-            acute.score.py_func(plain, float(x[i]), int(half[i]), int(half[i] // 2)) for i in range(400)
+            acute.score.py_func(plain, float(x[i]), int(half[i]), int(half[i] // 2), P) for i in range(400)
         ]
     finally:
         acute._surprise = surprise
@@ -61,7 +72,7 @@ def test_the_acute_baseline_is_not_ready_before_it_has_seen_enough() -> None:
     s = np.zeros(1, SERIES)[0]
     assert acute.not_ready(s) == 61
     out = np.zeros(60)
-    acute.score_all(s, np.linspace(60, 80, 60), np.zeros(60, int), np.zeros(60, int), out)
+    acute.score_all(s, np.linspace(60, 80, 60), np.zeros(60, int), np.zeros(60, int), P, out)
     assert not out.any()
     assert acute.not_ready(s) == 1
 
@@ -86,6 +97,15 @@ def test_a_limit_opens_at_the_asked_number_of_readings_in_a_row() -> None:
 def test_readings_too_far_apart_do_not_persist() -> None:
     hard = rule(value=160, clear=150, readings=2, within=60_000)
     assert walk(hard, [(0, 165), (61_000, 165), (100_000, 165)]) == [0, 0, LIMIT_OPENED]
+
+
+def test_a_low_of_a_sensor_opens_once_it_has_lasted_fifteen_minutes_whatever_the_interval() -> None:
+    low = rule(direction=-1, value=70, clear=75, readings=2, lasting=900_000, within=3_600_000)
+    for minutes in (1, 5, 15):
+        steps = [(at * 60_000, 65.0) for at in range(0, 16, minutes)]
+        assert walk(low, steps) == [0] * (len(steps) - 1) + [LIMIT_OPENED]
+    assert walk(low, [(0, 65), (600_000, 75), (900_000, 65), (1_200_000, 65)]) == [0, 0, 0, 0]
+    assert walk(low, [(0, 65), (43_200_000, 65)]) == [0, 0]
 
 
 def test_a_limit_clears_only_on_the_safe_side_of_the_hysteresis() -> None:
@@ -122,7 +142,35 @@ def test_two_kilograms_in_three_days_open_a_trend() -> None:
 def test_the_expected_band_of_a_steady_series_is_narrow_from_the_first_score_on() -> None:
     s = np.zeros(1, SERIES)[0]
     x = 95.0 + (np.arange(61) * 7 % 5 == 0)
-    acute.score_all(s, x, np.zeros(61, int), np.zeros(61, int), np.zeros(61))
-    centre, half = acute.band(s, 0)
+    acute.score_all(s, x, np.zeros(61, int), np.zeros(61, int), P, np.zeros(61))
+    centre, half = acute.band(s, 0, P)
     assert 94.5 < centre < 96.5
     assert half < 6
+
+
+def test_peak_flow_zones_are_shares_of_the_personal_best(catalog: Catalog) -> None:
+    text = """
+[[plan]]
+patient = "p-one"
+personal_best = { peak-flow = 450.0 }
+[[plan.limits]]
+rule = "peak-flow-red-zone"
+vital = "peak-flow"
+direction = "below"
+value = 50.0
+clear = 60.0
+severity = "high"
+of = "personal-best"
+"""
+    (plan,) = parse_plans(text, "plans.toml", catalog, {}, zone)
+    pipeline = Pipeline(catalog, plan, zone)
+    body = {"patient": "p-one", "device": "d", "vital": "peak-flow", "unit": "L/min"}
+    values, times = (230, 220, 269, 270), [START + i * 3_600_000 for i in range(4)]
+    records = [
+        json.dumps({**body, "value": x, "measured_at": rfc3339(at)}).encode()
+        for x, at in zip(values, times, strict=True)
+    ]
+    alerts = [json.loads(a.body) for a in pipeline.process(records, times, range(4)).alerts]
+    assert [(a["event"], a["value"]) for a in alerts] == [("opened", 220.0), ("resolved", 270.0)]
+    assert alerts[0]["limit"] == 225.0
+    assert "49 % of the personal best (450 L/min)" in alerts[0]["explanation"]["en"]

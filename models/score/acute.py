@@ -14,20 +14,10 @@ from numba import njit
 
 from models.record import BINS, CHANNELS, SERIES
 
-MEMORY = 3700.0  # readings of the slow level and spread
-WINSOR = 4.2  # scales beyond which a reading teaches no more
 WARM = 60  # readings before the first score
 READY = 288  # readings before the first alert: a day of a five-minute sensor
-CHART_SPAN = np.array([9.0, 170.0])  # readings, short and long level charts
-SURPRISE_SPAN = np.array([48.0, 12.0])  # readings, hour-of-day and sequence surprise
-RECORD_SPAN = np.array([18.0, 7.0])  # readings, means whose records are kept
-CALIBRATION = 1875.0  # readings of the quantile tracker
-PRIOR = 0.06  # pseudo-count of a histogram bin
 UNIT = 16  # histogram counts are kept in sixteenths, so that halving loses little
 CAPACITY = 2048 * UNIT  # a histogram row is halved when it holds this much
-RECORD_SCALE = 0.016  # excess over the known range that counts as one
-RECORD_WEIGHT = 1.6
-CHANNEL_CAP = 8.0
 SCORE_90, SCORE_98 = -math.log10(1 - 0.90), -math.log10(1 - 0.98)
 
 # Names of the channels in the order of their index, for explanations.
@@ -44,17 +34,15 @@ CHANNEL_NAMES = (
 
 CALM_SHARE = 0.5  # an episode ends when the score stays under this share of the threshold …
 CALM_READINGS = 6  # … for this many readings
-REFRACTORY_READINGS = 30.0  # at least, and
-REFRACTORY_SHARE = 0.03  # of all readings seen: no second alert within
 
 
 @njit
-def _surprise(counts, row, bin_):  # type: ignore[no-untyped-def]
+def _surprise(counts, row, bin_, prior):  # type: ignore[no-untyped-def]
     """-ln of the bin's probability in its context, then count the bin."""
     total = 0
     for j in range(BINS):
         total += counts[row, j]
-    surprise = -math.log((counts[row, bin_] / UNIT + PRIOR) / (total / UNIT + BINS * PRIOR))
+    surprise = -math.log((counts[row, bin_] / UNIT + prior) / (total / UNIT + BINS * prior))
     if total >= CAPACITY:
         for j in range(BINS):
             counts[row, j] = counts[row, j] // 2
@@ -63,50 +51,52 @@ def _surprise(counts, row, bin_):  # type: ignore[no-untyped-def]
 
 
 @njit
-def band(s, half_hour):  # type: ignore[no-untyped-def]
+def band(s, half_hour, p):  # type: ignore[no-untyped-def]
     """(expected, half width) of the next reading at this half hour: level + profile, 3 residual scales."""
     scale = 1.2533 * s["deviation"]
-    use = s["profile_count"][half_hour] >= 2 and s["error_profile"] < 0.85 * s["error_plain"]
+    use = s["profile_count"][half_hour] >= 2 and s["error_profile"] < p["profile_share"] * s["error_plain"]
     centre = s["mean"] + (s["profile"][half_hour] * scale if use else 0.0)
     return centre, 3.0 * 1.2533 * s["residual_deviation"] * scale
 
 
 @njit
-def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
+def score(s, x, half_hour, context, p):  # type: ignore[no-untyped-def]
     """Score one reading against the series, then learn it.
 
     s: one record of SERIES; x: value; half_hour: 0-47 of the local day; context: hour 0-23, plus 24 at
-    a weekend. Returns the score (0.0 while the series has fewer than WARM readings: `not_ready` tells).
+    a weekend; p: PARAMETERS. Returns the score (0.0 while the series has fewer than WARM readings:
+    `not_ready` tells).
     """
     s["n"] += 1.0
     n = s["n"]
-    slow = max(1 / MEMORY, 1 / n)
+    slow = max(p["slow_rate"], 1 / n)
     warm = n > WARM
+    winsor = p["winsor"]
     if n == 1:
         s["mean"] = x
     scale = 1.2533 * s["deviation"] + 1e-9 + 1e-6 * abs(s["mean"])
     d = x - s["mean"]
     z = d / scale if n > 8 else 0.0
-    z_clipped = min(max(z, -WINSOR), WINSOR)
+    z_clipped = min(max(z, -winsor), winsor)
 
     # Half-hour profile, used only where it has proved to predict better than the plain level.
     profile = s["profile"][half_hour]
     count = s["profile_count"][half_hour]
     seasonal = z - profile
-    residual = seasonal if count >= 2 and s["error_profile"] < 0.85 * s["error_plain"] else z
+    residual = seasonal if count >= 2 and s["error_profile"] < p["profile_share"] * s["error_plain"] else z
     residual_scale = 1.2533 * s["residual_deviation"] + 1e-3
     standardised = residual / residual_scale if n > 8 else 0.0
-    error_rate = max(1 / 700.0, 1 / n)
+    error_rate = max(p["profile_error_rate"], 1 / n)
     s["error_plain"] += error_rate * (abs(z_clipped) - s["error_plain"])
-    s["error_profile"] += error_rate * (min(abs(seasonal), WINSOR) - s["error_profile"])
-    # Before there is a scale to speak of, z knows no bound: the first readings count as at most WINSOR.
-    residual_step = min(abs(residual), WINSOR * residual_scale if warm else WINSOR)
+    s["error_profile"] += error_rate * (min(abs(seasonal), winsor) - s["error_profile"])
+    # Before there is a scale to speak of, z knows no bound: the first readings count as at most that.
+    residual_step = min(abs(residual), winsor * residual_scale if warm else winsor)
     s["residual_deviation"] += slow * (residual_step - s["residual_deviation"])
     count_next = min(int(count), 254) + 1
-    s["profile"][half_hour] = profile + max(1.0 / count_next, 0.14) * (z_clipped - profile)
+    s["profile"][half_hour] = profile + max(1.0 / count_next, p["profile_rate"]) * (z_clipped - profile)
     s["profile_count"][half_hour] = count_next
     s["mean"] += slow * (z_clipped * scale if warm else d)
-    s["deviation"] += slow * ((min(abs(d), WINSOR * scale) if warm else abs(d)) - s["deviation"])
+    s["deviation"] += slow * ((min(abs(d), winsor * scale) if warm else abs(d)) - s["deviation"])
 
     bounded = math.asinh(standardised)
     move = math.asinh(z)
@@ -118,7 +108,7 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
     raw_4 = 0.0
 
     for j in range(2):  # level charts
-        chart = s["chart"][j] + max(1 / CHART_SPAN[j], 1 / n) * (bounded - s["chart"][j])
+        chart = s["chart"][j] + max(p["chart_rate"][j], 1 / n) * (bounded - s["chart"][j])
         sigma = math.sqrt(s["chart_variance"][j]) + 1e-6
         deviation = chart - s["chart_mean"][j]
         v = abs(deviation) / sigma if visible else 0.0
@@ -127,7 +117,7 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
         else:
             raw_1 = v
         if warm:
-            deviation = min(max(deviation, -WINSOR * sigma), WINSOR * sigma)
+            deviation = min(max(deviation, -winsor * sigma), winsor * sigma)
         s["chart"][j] = chart
         s["chart_mean"][j] += slow * deviation
         s["chart_variance"][j] += slow * (deviation * deviation - s["chart_variance"][j])
@@ -135,26 +125,26 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
     if n == 1:  # variability: the ratio of fast to slow mean change
         s["move_last"] = move
     change = abs(move - s["move_last"])
-    s["move_fast"] += max(1 / 28.0, 1 / n) * (change - s["move_fast"])
-    floor = 1e-9 + 0.02 * s["move_slow"]
+    s["move_fast"] += max(p["move_rate"], 1 / n) * (change - s["move_fast"])
+    floor = 1e-9 + p["move_floor"] * s["move_slow"]
     ratio = math.log((s["move_fast"] + floor) / (s["move_slow"] + floor)) if s["move_slow"] > 0 else 0.0
     sigma = math.sqrt(s["move_variance"]) + 1e-2
     deviation = ratio - s["move_mean"]
     if visible:
         raw_3 = abs(deviation) / sigma
     if warm:
-        deviation = min(max(deviation, -WINSOR * sigma), WINSOR * sigma)
+        deviation = min(max(deviation, -winsor * sigma), winsor * sigma)
     s["move_last"] = move
     s["move_mean"] += slow * deviation
     s["move_variance"] += slow * (deviation * deviation - s["move_variance"])
-    slow_change = min(change, WINSOR * s["move_slow"]) if warm else change
+    slow_change = min(change, winsor * s["move_slow"]) if warm else change
     s["move_slow"] += slow * (slow_change - s["move_slow"])
 
     bin_ = min(BINS - 1, max(0, int((z / (1 + abs(z)) * 0.5 + 0.5) * BINS)))
-    q = _surprise(s["hour_counts"], context, bin_)
-    s["surprise"][0] += (q - s["surprise"][0]) / SURPRISE_SPAN[0]
-    q = _surprise(s["transition_counts"], s["bin"], bin_)
-    s["surprise"][1] += (q - s["surprise"][1]) / SURPRISE_SPAN[1]
+    q = _surprise(s["hour_counts"], context, bin_, p["prior"])
+    s["surprise"][0] += (q - s["surprise"][0]) * p["surprise_rate"][0]
+    q = _surprise(s["transition_counts"], s["bin"], bin_, p["prior"])
+    s["surprise"][1] += (q - s["surprise"][1]) * p["surprise_rate"][1]
     s["bin"] = bin_
     if n > 41:
         raw_2 = s["surprise"][0]
@@ -164,7 +154,7 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
     total = 0.0
     strongest = 0.0
     s["channel"] = 0
-    rate = max(1 / CALIBRATION, 1 / n)
+    rate = max(p["calibration_rate"], 1 / n)
     for j in range(CHANNELS):
         raw = raw_0 if j == 0 else (raw_1 if j == 1 else (raw_2 if j == 2 else (raw_3 if j == 3 else raw_4)))
         y = math.log(raw + 1e-6)
@@ -175,14 +165,16 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
         if warm:
             width = max(s["quantile_98"][j] - s["quantile_90"][j], 0.05)
             c = SCORE_90 + (y - s["quantile_90"][j]) / width * (SCORE_98 - SCORE_90)
-            c = min(max(c, 0.0), CHANNEL_CAP)
+            c = min(max(c, 0.0), p["channel_cap"])
             total += c * c
             if c > strongest:
                 strongest = c
                 s["channel"] = j
         s["channel_mean"][j] += rate * (y - s["channel_mean"][j])
         s["channel_spread"][j] += rate * (abs(y - s["channel_mean"][j]) - s["channel_spread"][j])
-        step = max(0.6 / CALIBRATION, 0.6 / (n + 1)) * (s["channel_spread"][j] + 1e-3) * 0.5
+        step = (
+            max(p["calibration_rate"], 1 / (n + 1)) * (s["channel_spread"][j] + 1e-3) * p["calibration_step"]
+        )
         s["quantile_90"][j] += step * (9.0 if y > s["quantile_90"][j] else -1.0)
         s["quantile_98"][j] += step * (49.0 if y > s["quantile_98"][j] else -1.0)
         s["quantile_98"][j] = max(s["quantile_98"][j], s["quantile_90"][j] + 0.02)
@@ -194,7 +186,7 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
             source = x if j == 1 else move
             if n == 1:
                 s["record_chart"][j - 1] = x if j == 1 else 0.0
-            span = max(1 / RECORD_SPAN[j - 1], 1 / n)
+            span = max(p["record_rate"][j - 1], 1 / n)
             s["record_chart"][j - 1] += span * (source - s["record_chart"][j - 1])
             v = s["record_chart"][j - 1]
         if n == 1:
@@ -205,22 +197,24 @@ def score(s, x, half_hour, context):  # type: ignore[no-untyped-def]
         width = high - low
         excess = max(v - high, low - v)
         if width > 0 and warm and excess > 0:
-            c = RECORD_WEIGHT * min(math.log1p(excess / width / RECORD_SCALE) + 1.0, CHANNEL_CAP)
+            c = p["record_weight"] * min(
+                math.log1p(excess / width / p["record_scale"]) + 1.0, p["channel_cap"]
+            )
             total += c * c
             if c > strongest:
                 strongest = c
                 s["channel"] = CHANNELS + j
         high = max(high, v)
         low = min(low, v)
-        s["record_max"][j] = max(high - 2e-5 * (high - low), v)
-        s["record_min"][j] = min(low + 4e-5 * (0.5 * (high + low) - low), v)
+        s["record_max"][j] = max(high - p["record_leak"] * (high - low), v)
+        s["record_min"][j] = min(low + p["record_rise"] * (0.5 * (high + low) - low), v)
     result = math.sqrt(total)
     s["score"] = result
     return result
 
 
 @njit
-def episode(s, value, threshold):  # type: ignore[no-untyped-def]
+def episode(s, value, threshold, p):  # type: ignore[no-untyped-def]
     """Advance the episode of a series by one score: +1 opens an alert, -1 ends it, 0 neither.
 
     A threshold of 0 opens nothing, nor does a series of fewer than READY readings. After an opening,
@@ -239,7 +233,7 @@ def episode(s, value, threshold):  # type: ignore[no-untyped-def]
     if threshold > 0 and s["n"] > READY and value >= threshold and s["refractory"] <= 0:
         s["acute_open"] = 1
         s["calm"] = 0
-        s["refractory"] = max(REFRACTORY_READINGS, REFRACTORY_SHARE * s["n"])
+        s["refractory"] = max(p["refractory_readings"], p["refractory_share"] * s["n"])
         return 1
     return 0
 
@@ -251,7 +245,7 @@ def not_ready(s: np.void) -> int:
 
 
 @njit
-def score_all(s, values, half_hours, contexts, out):  # type: ignore[no-untyped-def]
+def score_all(s, values, half_hours, contexts, p, out):  # type: ignore[no-untyped-def]
     """Scores of one series' readings in order: float64 `out`, same length as `values`."""
     for i in range(len(values)):
-        out[i] = score(s, values[i], half_hours[i], contexts[i])
+        out[i] = score(s, values[i], half_hours[i], contexts[i], p)

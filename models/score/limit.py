@@ -18,8 +18,10 @@ def applies(rule, local, day_from, day_until):  # type: ignore[no-untyped-def]
 def step(state, rule, x, at, in_order, in_hours):  # type: ignore[no-untyped-def]
     """Advance one limit by one reading: LIMIT_OPENED, LIMIT_CLEARED or 0.
 
-    Opens at the `readings`-th breach in a row, all within `within` ms when that is not 0. Clears when
-    a reading in order is on the safe side of `clear`. A reading out of order may open, never clear.
+    Opens at the `readings`-th breach in a row, all within `within` ms when that is not 0, once the breach
+    has lasted `lasting` ms: the 15-minute rule of sensors (Danne et al., Diabetes Care 2017;40:1631).
+    Clears when a reading in order is on the safe side of `clear`. A reading out of order may open, never
+    clear.
     """
     above = rule["direction"] > 0
     breach = in_hours and (x > rule["value"] if above else x < rule["value"])
@@ -33,7 +35,8 @@ def step(state, rule, x, at, in_order, in_hours):  # type: ignore[no-untyped-def
             state["since"] = second
         state["since"] = min(int(state["since"]), second)
         state["pending"] = min(int(state["pending"]) + 1, 255)
-        if state["pending"] >= rule["readings"]:
+        lasted = at - int(state["since"]) * 1000
+        if state["pending"] >= rule["readings"] and lasted >= rule["lasting"]:
             state["open"] = 1
             state["pending"] = 0
             return LIMIT_OPENED

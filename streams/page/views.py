@@ -9,6 +9,7 @@ HOUR: Final = 3_600_000
 RANGES: Final = {"1d": 24 * HOUR, "7d": 7 * 24 * HOUR, "21d": 21 * 24 * HOUR}
 SPARSE_RANGE: Final = 14 * 24 * HOUR  # a daily measurement needs days to be a line
 SPARK_HOURS: Final = 24
+SINGLE: Final = {"reading": "value", "score": "total"}  # measurements of points that stand alone: their field
 
 
 def ward(results: Results, now: int) -> dict[str, Any]:
@@ -45,17 +46,17 @@ def programme(results: Results, patient: str) -> str | None:
 
 
 def source(keys: list[Key], vital: str) -> Key | None:
-    """The series that shows a vital most closely: single readings, else the finest window."""
+    """The series that shows a vital most closely: single readings or scores, else the finest window."""
     own = {key[3] if key[0] == "window" else key[0]: key for key in keys if key[2] == vital}
-    for name in ("reading", "1m", "15m", "1h", "1d"):
+    for name in (*SINGLE, "1m", "15m", "1h", "1d"):
         if name in own:
             return own[name]
     return None
 
 
 def value(key: Key, fields: dict[str, Any]) -> float | None:
-    """What a point shows: a reading's value, a window's mean."""
-    shown = fields.get("value" if key[0] == "reading" else "mean")
+    """What a point shows: a reading's value, a score's total, a window's mean."""
+    shown = fields.get(SINGLE.get(key[0], "mean"))
     return float(shown) if shown is not None else None
 
 
@@ -67,7 +68,7 @@ def latest(results: Results, keys: list[Key]) -> list[dict[str, Any]]:
         if key is None:
             continue
         for at, fields in results.tail(key):
-            last = fields.get("value" if key[0] == "reading" else "last")
+            last = fields.get(SINGLE.get(key[0], "last"))
             shown.append({"vital": vital, "at": at, "value": last})
     return shown
 
@@ -77,7 +78,7 @@ def spark(results: Results, keys: list[Key], vital: str, now: int) -> dict[str, 
     key = source(keys, vital)
     if key is None:
         return None
-    length = SPARSE_RANGE if key[0] == "reading" else SPARK_HOURS * HOUR
+    length = SPARSE_RANGE if key[0] in SINGLE else SPARK_HOURS * HOUR
     points = [(at, value(key, fields)) for at, fields in results.span(key, now - length, now)]
     return {"vital": vital, "from": now - length, "until": now, "points": points}
 
@@ -108,7 +109,7 @@ def chart(
     own = [key for key in keys if key[2] == vital]
     windows = {key[3]: key for key in own if key[0] == "window"}
     key = source(own, vital)
-    if key is not None and key[0] == "reading":
+    if key is not None and key[0] in SINGLE:
         length = max(length, SPARSE_RANGE)
     elif length > RANGES["1d"] and "1h" in windows:
         key = windows["1h"]
@@ -125,7 +126,7 @@ def chart(
         "from": begin,
         "until": now,
         "step": SIZES.get(key[3], SIZES["1d"]) if key else 0,
-        "single": bool(key and key[0] == "reading"),
+        "single": bool(key and key[0] in SINGLE),
         "points": [(at, value(key, fields)) for at, fields in results.span(key, begin, now)] if key else [],
         "band": [
             (at, f["expected_low"], f["expected"], f["expected_high"])

@@ -5,19 +5,17 @@ import json
 import math
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.record import SERIES
-from models.score import acute
-
-PROFILES = {"standard": (0.11, 1.0), "low-fp": (0.22, 1.0), "low-fn": (0.11, 2.0)}  # A_fp, A_fn
+PROFILES: Final = {"standard": (0.11, 1.0), "low-FP": (0.22, 1.0), "low-FN": (0.11, 2.0)}  # A_fp, A_fn
 
 
 class File(NamedTuple):
-    """One series: values, epoch seconds, windows as (first, last) index."""
+    """One series: values float (n,), epoch seconds int (n,), windows as (first, last) index."""
 
+    name: str
     values: np.ndarray
     seconds: np.ndarray
     windows: list[tuple[int, int]]
@@ -31,13 +29,14 @@ def load(root: Path) -> list[File]:
         path = root / "data" / name
         if not path.exists():
             continue
-        rows = list(csv.DictReader(path.open()))
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
         seconds = np.array([_seconds(row["timestamp"]) for row in rows])
         windows = [
             (int(np.flatnonzero(seconds == _seconds(a))[0]), int(np.flatnonzero(seconds == _seconds(b))[0]))
             for a, b in labels[name]
         ]
-        out.append(File(np.array([float(row["value"]) for row in rows]), seconds, windows))
+        out.append(File(name, np.array([float(row["value"]) for row in rows]), seconds, windows))
     return out
 
 
@@ -45,34 +44,22 @@ def _seconds(text: str) -> int:
     return int(datetime.fromisoformat(text.partition(".")[0]).replace(tzinfo=UTC).timestamp())
 
 
-def detections(file: File, threshold: float) -> np.ndarray:
-    """Indices at which the acute baseline opens an alert, with nothing but what came before."""
-    record = np.zeros(1, SERIES)[0]
-    out = np.zeros(len(file.values))
-    local = file.seconds % 86400
-    weekend = ((file.seconds // 86400 + 3) % 7 >= 5) * 24
-    acute.score_all(record, file.values, local // 1800, local // 3600 + weekend, out)
-    fresh = np.zeros(1, SERIES)[0]
-    opened = []
-    for i, score in enumerate(out):
-        fresh["n"] = i + 1
-        if acute.episode(fresh, score, threshold) > 0:
-            opened.append(i)
-    return np.array(opened, int)
-
-
 def _sigmoid(y: float) -> float:
     return -1.0 if y > 3 else 2 / (1 + math.exp(5 * y)) - 1
 
 
 def score(files: list[File], found: list[np.ndarray], profile: str) -> float:
-    """The normalised score: 0 = no detection at all, 100 = every window at its start, nothing else."""
+    """The normalised score: 0 = no detection at all, 100 = every window at its start, nothing else.
+
+    found: for each file the indices of its detections, ascending. Those in the probation period
+    min(15 % of the file, 750) are ignored.
+    """
     false, missed = PROFILES[profile]
     total, windows = 0.0, 0
     for file, indices in zip(files, found, strict=True):
         probation = min(math.floor(0.15 * len(file.values)), 750)
         windows += len(file.windows)
-        best = {}
+        best: dict[tuple[int, int], float] = {}
         for i in indices:
             if i < probation:
                 continue
@@ -89,3 +76,12 @@ def score(files: list[File], found: list[np.ndarray], profile: str) -> float:
                 total -= false
         total += sum(best.values()) - missed * (len(file.windows) - len(best))
     return 100 * (total + missed * windows) / (windows + missed * windows)
+
+
+def hits(files: list[File], found: list[np.ndarray]) -> tuple[int, int, int]:
+    """(windows with a detection, all windows, detections outside any window)."""
+    hit = false = 0
+    for file, indices in zip(files, found, strict=True):
+        hit += sum(any(a <= i <= b for i in indices) for a, b in file.windows)
+        false += sum(not any(a <= i <= b for a, b in file.windows) for i in indices)
+    return hit, sum(len(file.windows) for file in files), false

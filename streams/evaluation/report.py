@@ -1,0 +1,123 @@
+"""Tables on the terminal, JSON and a plot beside them: the same report for every evaluation."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from xml.sax.saxutils import escape
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Row = list[str | int | float]
+COLOURS = ("#1b5e8c", "#c2571a", "#3c7d3c", "#7a4b94", "#666666")
+WIDTH, HEIGHT, MARGIN = 640, 420, 60
+
+
+class Table(NamedTuple):
+    """A table: what it is about, its columns, its rows (numbers are shown with three digits)."""
+
+    title: str
+    columns: list[str]
+    rows: list[Row]
+
+
+class Curve(NamedTuple):
+    """One line of a plot: points (x, y) in the order in which they are joined."""
+
+    name: str
+    points: list[tuple[float, float]]
+
+
+class Plot(NamedTuple):
+    """A plot of some curves."""
+
+    title: str
+    x: str
+    y: str
+    curves: list[Curve]
+
+
+def options(function: Command) -> Command:
+    """The options that all evaluations share: --data and --out."""
+    folder = click.Path(path_type=Path, exists=True, file_okay=False)
+    function = click.option("--data", type=folder, required=True, help="Folder of the recording.")(function)
+    out = click.Path(path_type=Path, file_okay=False)
+    return click.option("--out", type=out, help="Folder for the figures as JSON and plots.")(function)
+
+
+def need(path: Path) -> Path:
+    """A file of the recording. Raises a usage error that names it when it is not there."""
+    if not path.exists():
+        raise click.UsageError(f"--data: no {path.name} in {path.parent}; see the format of the recording")
+    return path
+
+
+def tell(name: str, tables: list[Table], plots: list[Plot], out: Path | None) -> None:
+    """Print the tables; write NAME.json and a plot per file into `out` when it is given."""
+    for table in tables:
+        click.echo(_text(table))
+    if out is None:
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    body = {table.title: [_row(table, row) for row in table.rows] for table in tables}
+    curves = {plot.title: {curve.name: curve.points for curve in plot.curves} for plot in plots}
+    text = json.dumps({"evaluation": name, "tables": body, "curves": curves}, indent=1, ensure_ascii=False)
+    (out / f"{name}.json").write_text(text + "\n", "utf-8")
+    for number, plot in enumerate(plots, 1):
+        (out / f"{name}-{number}.svg").write_text(_svg(plot), "utf-8")
+
+
+def _row(table: Table, row: Row) -> dict[str, str | int | float | None]:
+    """A row by its columns; JSON knows no NaN, so what is undefined is null."""
+    cells = zip(table.columns, row, strict=True)
+    return {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in cells}
+
+
+def _shown(cell: str | int | float) -> str:
+    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+
+
+def _text(table: Table) -> str:
+    rows = [table.columns, *([_shown(cell) for cell in row] for row in table.rows)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
+    lines = [
+        "  ".join(
+            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join([table.title, *lines, ""])
+
+
+def _svg(plot: Plot) -> str:
+    """The plot as a small SVG: axes from 0, a legend, one polyline per curve."""
+    points = [point for curve in plot.curves for point in curve.points if all(map(math.isfinite, point))]
+    right = max((x for x, _ in points), default=1.0) or 1.0
+    top = max((y for _, y in points), default=1.0) or 1.0
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = MARGIN + x / right * (WIDTH - 2 * MARGIN)
+        return across, HEIGHT - MARGIN - y / top * (HEIGHT - 2 * MARGIN)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
+        f'font-size="12"><rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+        f'<text x="{MARGIN}" y="24" font-size="15">{escape(plot.title)}</text>',
+        f'<path d="M{MARGIN},{MARGIN} V{HEIGHT - MARGIN} H{WIDTH - MARGIN}" fill="none" stroke="black"/>',
+        f'<text x="{WIDTH - MARGIN}" y="{HEIGHT - 20}" text-anchor="end">{escape(plot.x)}</text>',
+        f'<text x="{MARGIN}" y="{MARGIN - 12}">{escape(plot.y)}</text>',
+    ]
+    for share in (0.25, 0.5, 0.75, 1.0):
+        x, y = place(share * right, share * top)
+        parts.append(
+            f'<text x="{x}" y="{HEIGHT - MARGIN + 16}" text-anchor="middle">{share * right:.3g}</text>'
+        )
+        parts.append(f'<text x="{MARGIN - 6}" y="{y + 4}" text-anchor="end">{share * top:.3g}</text>')
+    for i, curve in enumerate(plot.curves):
+        colour, left = COLOURS[i % len(COLOURS)], WIDTH - MARGIN - 180
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in curve.points))
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<text x="{left}" y="{MARGIN + 16 * i}" fill="{colour}">{escape(curve.name)}</text>')
+    return "\n".join([*parts, "</svg>\n"])
