@@ -50,11 +50,15 @@ class Gain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of the patient's own normal: acute score and daily z; 0 = off."""
+    """Departures from the patient's own normal that matter.
+
+    acute: threshold of the acute score, 0 = off. trend: which side of the usual level is watched over
+    days; the thresholds are the cohort's (models/calibration.py), made for a budget of alerts.
+    """
 
     vital: str
     acute: float
-    daily: float
+    trend: Literal["off", "above", "below", "both"]
     severity: Severity
 
 

@@ -98,17 +98,51 @@ def acute(locale: str, name: str, value: str, unit: str, low: str, high: str, re
     )
 
 
-def daily(locale: str, name: str, value: str, unit: str, low: str, high: str, days: int) -> str:
-    """Two days in a row outside the patient's own normal."""
+_WEEKDAYS: Final = {  # from Thursday: 1970-01-01 was one
+    "en": ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"),
+    "fr": ("jeudi", "vendredi", "samedi", "dimanche", "lundi", "mardi", "mercredi"),
+}
+
+
+def trend(
+    locale: str,
+    channel: str,
+    nights: bool,
+    name: str,
+    unit: str,
+    value: str,
+    distance: str,
+    low: str,
+    high: str,
+    weekday: int,
+    days: int,
+    learned: int,
+) -> str:
+    """A change over days; `weekday` of its first day, 0 = Thursday; `days` that it holds."""
+    day = _WEEKDAYS[locale][weekday]
     if locale == "fr":
-        return (
-            f"{name} {value} {unit} : hors de la normale de ce patient deux jours de suite. Attendu de "
-            f"{low} à {high} {unit}, d'après {days} jours."
-        )
-    return (
-        f"{name} {value} {unit}: outside this patient's own normal two days in a row. Expected "
-        f"{low} to {high} {unit}, from {days} days."
-    )
+        period = "nuit" if nights else "jour"
+        if channel == "variability":
+            what = f"la variabilité nocturne est de {value} {unit} au lieu de {low} à {high} {unit}"
+        elif channel == "rhythm":
+            what = f"l'écart entre jour et nuit est de {value} {unit} au lieu de {low} à {high} {unit}"
+        else:
+            side = "au-dessus" if channel == "above" else "au-dessous"
+            who = "nuits" if nights else f"{value} {unit},"
+            what = f"{who} {distance} {unit} {side} de l'habituel ({low} à {high} {unit})"
+        since = f"depuis {day}" if days <= 6 else f"depuis {days} {period}s"
+        return f"{name} : {what} {since} ; {days}e {period} de suite ; référence de {learned} {period}s."
+    period = "night" if nights else "day"
+    if channel == "variability":
+        what = f"nights vary by {value} {unit} instead of {low} to {high} {unit}"
+    elif channel == "rhythm":
+        what = f"day and night differ by {value} {unit} instead of {low} to {high} {unit}"
+    else:
+        who = "nights" if nights else f"{value} {unit},"
+        what = f"{who} {distance} {unit} {channel} the usual {low} to {high} {unit}"
+    since = f"since {day}" if days <= 6 else f"for {days} {period}s"
+    ordinal = {2: "2nd", 3: "3rd"}.get(days, f"{days}th")
+    return f"{name}: {what} {since}; {ordinal} {period} in a row; baseline of {learned} {period}s."
 
 
 def silence(locale: str, name: str, every: int, last: str | None) -> str:
