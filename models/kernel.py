@@ -137,7 +137,9 @@ def judge_day(row, at, received, offset, s, day, rules, frequent, event, out):  
     c = int(s["slow_open"]) - 1
     f = slow.FEATURE[c]
     since = int(s["slow_since"][c])
-    begun = since * DAY_MILLISECONDS - offset * 1000 + (rules["day_until"] if frequent else 0)
+    begun = (
+        since * DAY_MILLISECONDS - offset * 1000 + (rules["day_until"] + slow.ASLEEP_AFTER if frequent else 0)
+    )
     e = emit(out, event, turn, row, c, 0, s, offset, at, received, begun, day[f])
     half = 2.0 * slow.spread(s, f, rules["cohort"])
     e["low"] = s["slow_mean"][f] - half
@@ -199,9 +201,12 @@ def follow(  # type: ignore[no-untyped-def]
             return
     if not settled:
         return
-    clock = local % DAY_MILLISECONDS
-    night = clock < rules["day_from"] or clock >= rules["day_until"]
-    slow.add(s, x, centre, half, night, new_half_hour)
+    awake = local % DAY_MILLISECONDS - rules["day_from"]
+    if awake < 0:
+        awake += DAY_MILLISECONDS
+    length = rules["day_until"] - rules["day_from"]
+    if awake < length or awake >= length + slow.ASLEEP_AFTER:
+        slow.add(s, x, centre, half, awake >= length, new_half_hour)
 
 
 @njit

@@ -34,6 +34,7 @@ ALLOWANCE = 1.25  # of the CUSUM: half the shift in standard deviations that it 
 CAP = 3.5  # standard deviations that one day counts at most
 CEILING = 20.0  # of a sum without threshold
 FREEZE = 14  # days
+ASLEEP_AFTER = 7_200_000  # ms of the night that count to neither: a resting rate is that of 0 to 7 h (Alavi)
 HALVES = 6  # half hours with readings that make a night, or a day, worth a feature
 SETTLED = 7  # readings of a half hour from which on its place in the course of the day is known
 READING_WINSOR = 1.4  # half widths of the acute band (3 residual scales each) that a reading counts at most
