@@ -84,6 +84,7 @@ SERIES = np.dtype(
         ("point_seconds", "u4", (POINTS,)),
         # change over days (models/score/slow.py)
         ("slow_day", "i4"),  # the day or night being collected; 0 = none yet
+        ("slow_alerted", "i4"),  # day of the last alert
         ("slow_learned", "u2", (FEATURES,)),  # days told to the baseline, two of them still waiting
         ("slow_open", "u1"),  # channel of the standing alert, plus 1
         ("slow_frozen", "u1"),  # days in a row on which nothing was learned

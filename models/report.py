@@ -96,20 +96,17 @@ class Reporter:
             value, expected, low, high = (math.exp(x) for x in (value, expected, low, high))
         decimals = vital.decimals + 1
         since, days = int(event["since"]) + int(event["offset"]) * 1000, int(event["days"])
-        explanation = {
-            locale: texts.trend(
-                locale,
-                channel,
-                nights,
-                vital.names[locale],
-                texts.unit(vital.unit),
-                *(texts.number(x, decimals, locale) for x in (value, abs(value - expected), low, high)),
-                weekday=since // 86_400_000 % 7,
-                days=days,
-                learned=int(event["readings"]),
+        explanation = {}
+        for locale in texts.LOCALES:
+            shown, distance, lowest, highest = (
+                texts.number(x, decimals, locale) for x in (value, abs(value - expected), low, high)
             )
-            for locale in texts.LOCALES
-        }
+            what = texts.departure(
+                locale, channel, nights, texts.unit(vital.unit), shown, distance, lowest, highest
+            )
+            when = texts.lasting(locale, nights, since // 86_400_000 % 7, days, int(event["readings"]))
+            colon = " :" if locale == "fr" else ":"
+            explanation[locale] = f"{vital.names[locale]}{colon} {what} {when}"
         facts = self._facts(vital, event, explanation)
         facts["value"] = round(value, decimals)
         facts["expected"] = {

@@ -104,45 +104,37 @@ _WEEKDAYS: Final = {  # from Thursday: 1970-01-01 was one
 }
 
 
-def trend(
-    locale: str,
-    channel: str,
-    nights: bool,
-    name: str,
-    unit: str,
-    value: str,
-    distance: str,
-    low: str,
-    high: str,
-    weekday: int,
-    days: int,
-    learned: int,
+def departure(
+    locale: str, channel: str, nights: bool, unit: str, value: str, distance: str, low: str, high: str
 ) -> str:
-    """A change over days; `weekday` of its first day, 0 = Thursday; `days` that it holds."""
+    """How nights (or days) differ from the usual: in level, variability or rhythm."""
+    if locale == "fr":
+        if channel == "variability":
+            return f"variabilité nocturne de {value} {unit} au lieu de {low} à {high} {unit}"
+        if channel == "rhythm":
+            return f"écart entre jour et nuit de {value} {unit} au lieu de {low} à {high} {unit}"
+        side = "au-dessus" if channel == "above" else "au-dessous"
+        who = "nuits" if nights else f"{value} {unit},"
+        return f"{who} {distance} {unit} {side} de l'habituel ({low} à {high} {unit})"
+    if channel == "variability":
+        return f"nights vary by {value} {unit} instead of {low} to {high} {unit}"
+    if channel == "rhythm":
+        return f"day and night differ by {value} {unit} instead of {low} to {high} {unit}"
+    who = "nights" if nights else f"{value} {unit},"
+    return f"{who} {distance} {unit} {channel} the usual {low} to {high} {unit}"
+
+
+def lasting(locale: str, nights: bool, weekday: int, days: int, learned: int) -> str:
+    """Since when, and what the baseline rests on; `weekday` of the first day, 0 = Thursday."""
     day = _WEEKDAYS[locale][weekday]
     if locale == "fr":
         period = "nuit" if nights else "jour"
-        if channel == "variability":
-            what = f"la variabilité nocturne est de {value} {unit} au lieu de {low} à {high} {unit}"
-        elif channel == "rhythm":
-            what = f"l'écart entre jour et nuit est de {value} {unit} au lieu de {low} à {high} {unit}"
-        else:
-            side = "au-dessus" if channel == "above" else "au-dessous"
-            who = "nuits" if nights else f"{value} {unit},"
-            what = f"{who} {distance} {unit} {side} de l'habituel ({low} à {high} {unit})"
         since = f"depuis {day}" if days <= 6 else f"depuis {days} {period}s"
-        return f"{name} : {what} {since} ; {days}e {period} de suite ; référence de {learned} {period}s."
+        return f"{since} ; {days}e {period} de suite ; référence de {learned} {period}s."
     period = "night" if nights else "day"
-    if channel == "variability":
-        what = f"nights vary by {value} {unit} instead of {low} to {high} {unit}"
-    elif channel == "rhythm":
-        what = f"day and night differ by {value} {unit} instead of {low} to {high} {unit}"
-    else:
-        who = "nights" if nights else f"{value} {unit},"
-        what = f"{who} {distance} {unit} {channel} the usual {low} to {high} {unit}"
     since = f"since {day}" if days <= 6 else f"for {days} {period}s"
-    ordinal = {2: "2nd", 3: "3rd"}.get(days, f"{days}th")
-    return f"{name}: {what} {since}; {ordinal} {period} in a row; baseline of {learned} {period}s."
+    ending = "th" if days % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(days % 10, "th")
+    return f"{since}; {days}{ending} {period} in a row; baseline of {learned} {period}s."
 
 
 def silence(locale: str, name: str, every: int, last: str | None) -> str:

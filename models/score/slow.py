@@ -4,7 +4,7 @@ A series of a frequent vital gives three features a day, told when its night end
 the night), the variability (ln of the night's standard deviation around the usual course of the day)
 and the rhythm (mean of the day less that of the night). A sparse vital gives the mean of its day as
 level. Each feature is compared with the patient's own last 28 such days; the distance z is summed by a
-one-sided CUSUM (Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.25), for four channels: level
+one-sided CUSUM (Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.1), for four channels: level
 above, level below, more variable, less rhythm. A score counts from the second day in a row on (the
 two-night rule of Alavi et al., Nat Med 2022;28:175-184), so that one odd night alerts nobody.
 
@@ -27,11 +27,14 @@ FEATURE = np.array([0, 0, 1, 2])  # the feature that a channel watches
 HORIZON = 28.0  # days of memory
 READY = 8  # learned days before the first score
 WAIT = 2  # days between a day and its learning
-PRIOR = 14.0  # days that the cohort's variance is worth
+PRIOR = 28.0  # days that the cohort's variance is worth
 WINSOR = 2.0  # standard deviations beyond which a day teaches no more …
 WINSOR_SHARE = 0.9205  # … and what is left of a normal variance by that: E[min(z², 4)]
-ALLOWANCE = 1.25  # of the CUSUM: half the shift in standard deviations that it is best at
+ALLOWANCE = 1.1  # of the CUSUM: half the shift in standard deviations that it is best at
 CAP = 3.5  # standard deviations that one day counts at most
+CLEAR_SHARE = 0.9  # of the threshold: the hysteresis; the guard below keeps an alert from coming back
+GUARD_DAYS = 14  # after an alert opened, thresholds are so many times higher: no patient spends …
+GUARD_FACTOR = 1.7  # … the budget of many, and what has really grown is told again
 CEILING = 20.0  # of a sum without threshold
 FREEZE = 14  # days
 ASLEEP_AFTER = 7_200_000  # ms of the night that count to neither: a resting rate is that of 0 to 7 h (Alavi)
@@ -81,11 +84,13 @@ def score(s, c, value, cohort):  # type: ignore[no-untyped-def]
 def judge(s, day, rules):  # type: ignore[no-untyped-def]
     """Let a day open or clear the alert: TREND_OPENED (`slow_open` has its channel + 1), TREND_CLEARED or 0.
 
-    day: the features, NaN where there is none. The channel is the one farthest beyond its threshold. The
-    alert clears when all sums are back at 0: two calm days, as a rule.
+    day: the features, NaN where there is none. The channel is the one farthest beyond its threshold; within
+    GUARD_DAYS of the last alert it must be GUARD_FACTOR times as far. The alert clears when every sum is
+    below its threshold again: sums are held there while it stands, so one or two calm days are enough.
     """
     strongest = 0.0
     channel = 0
+    guarded = s["slow_alerted"] > 0 and s["slow_day"] - s["slow_alerted"] < GUARD_DAYS
     for c in range(TRENDS):
         threshold = rules["trend"][c]
         if threshold > 0:
@@ -93,10 +98,11 @@ def judge(s, day, rules):  # type: ignore[no-untyped-def]
             if share > strongest:
                 strongest = share
                 channel = c
-    if s["slow_open"] == 0 and strongest >= 1:
+    if s["slow_open"] == 0 and strongest >= (GUARD_FACTOR if guarded else 1.0):
         s["slow_open"] = channel + 1
+        s["slow_alerted"] = s["slow_day"]
         return TREND_OPENED
-    if s["slow_open"] > 0 and strongest <= 0:
+    if s["slow_open"] > 0 and strongest < CLEAR_SHARE:
         s["slow_open"] = 0
         return TREND_CLEARED
     return 0

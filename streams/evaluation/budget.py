@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import LEAST_THRESHOLD, Threshold, Variance, VitalCalibration
-from models.score.slow import FEATURE_NAMES
+from models.score import slow
 
 SCORES: Final = ("above_score", "below_score", "more_variable_score", "less_rhythm_score")
 SHARES: Final = (
@@ -67,13 +67,13 @@ def _table(by_patient: dict[str, dict[int, dict[str, float]]], days: int) -> Tab
     last = max(max(lines) for lines in by_patient.values())
     patients = sorted(by_patient)
     scores = np.full((days, len(patients), len(SCORES)), np.nan)
-    variances: list[list[float]] = [[] for _ in FEATURE_NAMES]
+    variances: list[list[float]] = [[] for _ in slow.FEATURE_NAMES]
     for i, patient in enumerate(patients):
         for day, fields in by_patient[patient].items():
             if last - days < day <= last:
                 scores[day - last - 1, i] = [fields.get(name, np.nan) for name in SCORES]
         newest = by_patient[patient][max(by_patient[patient])]
-        for found, feature in zip(variances, FEATURE_NAMES, strict=True):
+        for found, feature in zip(variances, slow.FEATURE_NAMES, strict=True):
             if f"{feature}_variance" in newest:
                 found.append(newest[f"{feature}_variance"])
     return Table(
@@ -82,18 +82,20 @@ def _table(by_patient: dict[str, dict[int, dict[str, float]]], days: int) -> Tab
 
 
 def openings(scores: Floats, thresholds: Floats) -> NDArray[np.bool_]:
-    """(days, patients): whether an alert opens. It stands until all scores that count are back at 0."""
+    """(days, patients): whether an alert opens, by the rule of `models.score.slow.judge`."""
     counts = thresholds > 0
-    share = np.nanmax(
-        np.where(counts, np.nan_to_num(scores) / np.where(counts, thresholds, 1.0), 0.0), axis=2
-    )
+    shares = np.where(counts, np.nan_to_num(scores) / np.where(counts, thresholds, 1.0), 0.0).max(axis=2)
     known = ~np.isnan(scores[:, :, 0])
-    out = np.zeros(share.shape, np.bool_)
-    standing = np.zeros(share.shape[1], np.bool_)
-    for d in range(len(share)):
-        hit = share[d] >= 1
-        out[d] = hit & ~standing
-        standing = np.where(known[d], np.where(standing, share[d] > 0, hit), standing)
+    out = np.zeros(shares.shape, np.bool_)
+    standing = np.zeros(shares.shape[1], np.bool_)
+    alerted = np.full(shares.shape[1], -slow.GUARD_DAYS)
+    for d in range(len(shares)):
+        share = shares[d]
+        needed = np.where(d - alerted < slow.GUARD_DAYS, slow.GUARD_FACTOR, 1.0)
+        opening = known[d] & ~standing & (share >= needed)
+        alerted[opening] = d
+        standing = opening | (standing & ~(known[d] & (share < slow.CLEAR_SHARE)))
+        out[d] = opening
     return out
 
 

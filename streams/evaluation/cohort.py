@@ -21,7 +21,7 @@ from models.calibration import Calibration
 from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan import Plan
-from models.times import rfc3339
+from models.times import parse_times, rfc3339
 from streams.zones import zone
 
 Floats = NDArray[np.float64]
@@ -170,6 +170,6 @@ def run(cohort: Cohort, catalog: Catalog, plan: Plan, calibration: Calibration |
         for alert in outputs.alerts:
             told = msgspec.json.decode(alert.body, type=Transition)
             if told.event == "opened" and told.kind == "trend" and told.rule == rule:
-                at = np.datetime64(told.received_at.removesuffix("Z"), "ms").astype(np.int64)
-                opened.append((int(told.patient.removeprefix("p-")), float(at - START) / DAY))
+                received = int(parse_times([told.received_at])[0][0])
+                opened.append((int(told.patient.removeprefix("p-")), (received - START) / DAY))
     return Found(opened, lines, pipeline.ledger.accepted)
