@@ -40,7 +40,6 @@ FREEZE = 14  # days
 ASLEEP_AFTER = 7_200_000  # ms of the night that count to neither: a resting rate is that of 0 to 7 h (Alavi)
 HALVES = 6  # half hours with readings that make a night, or a day, worth a feature
 SETTLED = 7  # readings of a half hour from which on its place in the course of the day is known
-READING_WINSOR = 1.4  # half widths of the acute band (3 residual scales each) that a reading counts at most
 RELATIVE_FLOOR = 0.002  # of the level: the least standard deviation that is believed
 LEAST_VARIANCE = 0.01  # of a night's readings, so that a flat night has a logarithm
 
@@ -144,10 +143,9 @@ def close(s, day, rules, frozen):  # type: ignore[no-untyped-def]
     for f in range(FEATURES):
         if math.isnan(day[f]):
             continue
-        waiting = s["slow_waiting"][f]
-        old = waiting[0]
-        waiting[0] = waiting[1]
-        waiting[1] = day[f]
+        old = s["slow_waiting"][f, 0]
+        s["slow_waiting"][f, 0] = s["slow_waiting"][f, 1]
+        s["slow_waiting"][f, 1] = day[f]
         if learning:
             s["slow_learned"][f] = min(s["slow_learned"][f] + 1, 65535)
             if s["slow_learned"][f] > WAIT:
@@ -158,9 +156,10 @@ def close(s, day, rules, frozen):  # type: ignore[no-untyped-def]
 def add(s, x, centre, half, night, new_half_hour):  # type: ignore[no-untyped-def]
     """Count a reading into the day or the night that is being collected.
 
-    centre, half: what the acute baseline expects, ± 3 scales; its winsorising spares a night from spikes.
+    centre, half: what the acute baseline expects, ± 3 scales: a reading beyond counts as one at the bound,
+    so that artefacts and bursts of activity hardly move a night.
     """
-    x = min(max(x, centre - READING_WINSOR * half), centre + READING_WINSOR * half)
+    x = min(max(x, centre - half), centre + half)
     if night:
         s["night_count"] += 1.0
         s["night_sum"] += x

@@ -93,7 +93,7 @@ def openings(scores: Floats, thresholds: Floats) -> NDArray[np.bool_]:
         share = shares[d]
         needed = np.where(d - alerted < slow.GUARD_DAYS, slow.GUARD_FACTOR, 1.0)
         opening = known[d] & ~standing & (share >= needed)
-        alerted[opening] = d
+        alerted = np.where(opening, d, alerted)
         standing = opening | (standing & ~(known[d] & (share < slow.CLEAR_SHARE)))
         out[d] = opening
     return out
@@ -137,6 +137,6 @@ def calibrate(table: Table, budget: float, side: str) -> tuple[VitalCalibration,
         scale = (low * high) ** 0.5
         over = spent(table, np.where(watched, start * scale, 0.0)).rate > budget
         low, high = (scale, high) if over else (low, scale)
-    final = np.maximum(np.round(start * high, 3), LEAST_THRESHOLD)
+    final = np.maximum(np.ceil(start * high * 1000) / 1000, LEAST_THRESHOLD)
     threshold = Threshold(*np.where(present, final, Threshold().above).tolist())
     return VitalCalibration(table.variance, threshold), spent(table, np.where(watched, final, 0.0))
