@@ -62,9 +62,9 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 # Until a calibration comes: printed by `vigie evaluate drift` from its first simulated cohort.
 SHIPPED: Final = {
-    "heart-rate": VitalCalibration(Variance(4.2, 0.064, 5.9)),
-    "spo2": VitalCalibration(Variance(0.1, 0.04, 0.1)),
-    "body-weight": VitalCalibration(Variance(0.2)),
+    "heart-rate": VitalCalibration(Variance(4.1, 0.061, 6.2)),
+    "spo2": VitalCalibration(Variance(0.13, 0.052, 0.18)),
+    "body-weight": VitalCalibration(Variance(0.17)),
 }
 UNKNOWN: Final = VitalCalibration()
 History = list[tuple[int, Calibration]]

@@ -4,7 +4,7 @@ A series of a frequent vital gives three features a day, told when its night end
 the night), the variability (ln of the night's standard deviation around the usual course of the day)
 and the rhythm (mean of the day less that of the night). A sparse vital gives the mean of its day as
 level. Each feature is compared with the patient's own last 28 such days; the distance z is summed by a
-one-sided CUSUM (Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.1), for four channels: level
+one-sided CUSUM (Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.25), for four channels: level
 above, level below, more variable, less rhythm. A score counts from the second day in a row on (the
 two-night rule of Alavi et al., Nat Med 2022;28:175-184), so that one odd night alerts nobody.
 
@@ -30,7 +30,7 @@ WAIT = 2  # days between a day and its learning
 PRIOR = 28.0  # days that the cohort's variance is worth
 WINSOR = 2.0  # standard deviations beyond which a day teaches no more …
 WINSOR_SHARE = 0.9205  # … and what is left of a normal variance by that: E[min(z², 4)]
-ALLOWANCE = 1.1  # of the CUSUM: half the shift in standard deviations that it is best at
+ALLOWANCE = 1.25  # of the CUSUM: half the shift in standard deviations that it is best at
 CAP = 3.5  # standard deviations that one day counts at most
 CLEAR_SHARE = 0.9  # of the threshold: the hysteresis; the guard below keeps an alert from coming back
 GUARD_DAYS = 14  # after an alert opened, thresholds are so many times higher: no patient spends …

@@ -121,7 +121,7 @@ def calibrate(table: Table, budget: float, side: str) -> tuple[VitalCalibration,
     ready = table.scores[~np.isnan(table.scores[:, :, 0])]
     if not len(ready):
         raise ValueError("no patient has a ready day yet; replay more days")
-    present = ~np.isnan(ready).all(axis=0)
+    present = np.asarray(~np.isnan(ready).all(axis=0))
     watched = np.array([side in ("above", "both"), side in ("below", "both"), True, True]) & present
     shares = np.where(watched, SHARES, 0.0)
     if side == "both":
