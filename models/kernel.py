@@ -4,6 +4,7 @@ One function of one record and one reading, looped. Outputs are written where th
 into a byte buffer, decisions into an array of EVENT. The same functions run uncompiled in the tests.
 """
 
+import numpy as np
 from numba import njit
 
 from models import quality, rollup
@@ -16,6 +17,7 @@ from models.record import (
     DAY,
     DEVICE_HEARD,
     EMITTED,
+    FEATURES,
     FUTURE,
     GAINS,
     IMPLAUSIBLE,
@@ -29,14 +31,16 @@ from models.record import (
     SCORE_CHANGED,
     SILENCE_CLEARED,
     SILENCE_OPENED,
+    TREND_OPENED,
     WINDOW_MILLISECONDS,
 )
-from models.score import acute, daily, gain, limit, news2
-from models.wire_lines import put_baseline, put_reading, put_score, put_window
+from models.score import acute, gain, limit, news2, slow
+from models.wire_lines import put_baseline, put_reading, put_score, put_trend, put_window
 
 SIZES = WINDOW_MILLISECONDS
 BUFFER_RESERVE = 32_768  # bytes that one reading or one series at a tick may write at most
 EVENT_RESERVE = 32
+HALF_HOUR = 1_800_000
 DAY_MILLISECONDS = WINDOW_MILLISECONDS[DAY]
 NEVER = 1 << 62
 
@@ -95,7 +99,7 @@ def emit(out, event, kind, row, rule, late, s, offset, measured, received, since
 
 @njit
 def close_window(s, w, size, patient, vital, code, p, buffer, out):  # type: ignore[no-untyped-def]
-    """Tell a closed window, and with the finest one or the day what was expected."""
+    """Tell a closed window, and with the finest one what was expected."""
     out[1] = put_window(buffer, out[1], patient, code, size, w, vital)
     first = w["revision"] == 0
     rollup.emitted(w)
@@ -110,14 +114,6 @@ def close_window(s, w, size, patient, vital, code, p, buffer, out):  # type: ign
                 buffer, out[1], patient, code, at, centre, half, int(s["n"]), s["peak"], vital
             )
         s["peak"] = 0.0
-    if size == DAY and not vital["frequent"]:
-        ready = s["daily_days"] >= daily.READY_DAYS
-        centre = s["daily_mean"]
-        half = 3.0 * daily.spread(s)
-        days = int(s["daily_days"])
-        z = daily.close_day(s, w["mean"])
-        if ready:
-            out[1] = put_baseline(buffer, out[1], patient, code, at, centre, half, days, abs(z), vital)
 
 
 @njit
@@ -156,6 +152,90 @@ def score_news2(row, s, patient, vital, rule, offset, received, buffer, event, o
 
 
 @njit
+def judge_day(row, at, received, offset, s, day, rules, frequent, event, out):  # type: ignore[no-untyped-def]
+    """Let the features of a day open or clear the trend alert, and say what was expected."""
+    turn = slow.judge(s, day, rules)
+    if turn == 0:
+        return
+    if turn != TREND_OPENED:
+        emit(out, event, turn, row, 0, 0, s, offset, at, received, at, day[0])
+        return
+    c = int(s["slow_open"]) - 1
+    f = slow.FEATURE[c]
+    since = int(s["slow_since"][c])
+    begun = (
+        since * DAY_MILLISECONDS - offset * 1000 + (rules["day_until"] + slow.ASLEEP_AFTER if frequent else 0)
+    )
+    e = emit(out, event, turn, row, c, 0, s, offset, at, received, begun, day[f])
+    half = 2.0 * slow.spread(s, f, rules["cohort"])
+    e["low"] = s["slow_mean"][f] - half
+    e["high"] = s["slow_mean"][f] + half
+    e["expected"] = s["slow_mean"][f]
+    e["score"] = slow.score(s, c, day[f], rules["cohort"])
+    e["readings"] = slow.learned(s, f)
+    e["days"] = s["slow_day"] - since + 1
+
+
+@njit
+def follow(  # type: ignore[no-untyped-def]
+    row,
+    at,
+    received,
+    offset,
+    x,
+    centre,
+    half,
+    settled,
+    new_half_hour,
+    s,
+    patient,
+    rules,
+    vital,
+    code,
+    buffer,
+    event,
+    out,
+):
+    """Follow a series over days.
+
+    A frequent vital is followed from morning to morning and judged when its night is over; a sparse one
+    over local days, judged with each reading. Readings count once the course of the day is `settled`.
+    """
+    frequent = vital["frequent"]
+    local = at + offset * 1000
+    number = (local - (rules["day_from"] if frequent else 0)) // DAY_MILLISECONDS
+    if number > s["slow_day"] or not frequent:
+        day = np.empty(FEATURES)
+        if number > s["slow_day"]:
+            slow.features(s, frequent, day)
+            if not np.isnan(day[0]):
+                if frequent:
+                    judge_day(row, at, received, offset, s, day, rules, frequent, event, out)
+                start = s["slow_day"] * DAY_MILLISECONDS - offset * 1000
+                start += rules["day_from"] if frequent else 0
+                out[1] = put_trend(buffer, out[1], patient, code, start, s, day, rules, vital)
+                frozen = s["slow_open"] > 0
+                for j in range(LIMITS):
+                    frozen = frozen or s["limits"][j]["open"] > 0
+                slow.close(s, day, rules, frozen)
+            slow.begin(s, number)
+            new_half_hour = 1
+        if not frequent:
+            slow.add(s, x, x, 0.0, True, new_half_hour)
+            slow.features(s, frequent, day)
+            judge_day(row, at, received, offset, s, day, rules, frequent, event, out)
+            return
+    if not settled:
+        return
+    awake = local % DAY_MILLISECONDS - rules["day_from"]
+    if awake < 0:
+        awake += DAY_MILLISECONDS
+    length = rules["day_until"] - rules["day_from"]
+    if awake < length or awake >= length + slow.ASLEEP_AFTER:
+        slow.add(s, x, centre, half, awake >= length, new_half_hour)
+
+
+@njit
 def read_one(  # type: ignore[no-untyped-def]
     i,
     row,
@@ -188,6 +268,7 @@ def read_one(  # type: ignore[no-untyped-def]
             emit(out, event, kind, row, i, 0, s, own, at, received, at, x)
         return verdict
     in_order = s["seen"] == 0 or at >= s["newest"]
+    new_half_hour = 1 if at // HALF_HOUR != s["newest"] // HALF_HOUR else 0
     offset = zone_offset(patient, at, zone_starts, zone_offsets, own)
     s["same"] = min(s["same"] + 1, 255) if s["seen"] and at == s["newest"] else 0
     quality.remember(s, at, x)
@@ -262,8 +343,11 @@ def read_one(  # type: ignore[no-untyped-def]
         news2.measure(patient, vital["part"], x - vital["part_zero"], at)
         if rules["news2"]["scale"] > 0:
             score_news2(row, s, patient, vital, rules["news2"], offset, received, buffer, event, out)
+    centre = x
+    half = 0.0
+    settled = True
     if vital["frequent"]:
-        half_hour = local // 1_800_000
+        half_hour = local // HALF_HOUR
         weekend = 24 if (day + 3) % 7 >= 5 else 0  # 1970-01-01 was a Thursday
         centre, half = acute.band(s, half_hour, p)
         value = acute.score(s, x, half_hour, local // 3_600_000 + weekend, p)
@@ -276,15 +360,26 @@ def read_one(  # type: ignore[no-untyped-def]
             e["low"] = centre - half
             e["high"] = centre + half
             e["readings"] = int(s["n"])
-    else:
-        decision = daily.step(s, x, rules["daily"])
-        if decision != 0:
-            e = emit(out, event, decision, row, 0, 0, s, offset, at, received, at, x)
-            e["score"] = daily.z_score(s, x)
-            half = 3.0 * daily.spread(s)
-            e["low"] = s["daily_mean"] - half
-            e["high"] = s["daily_mean"] + half
-            e["readings"] = int(s["daily_days"])
+        settled = s["profile_count"][half_hour] >= slow.SETTLED and s["n"] > acute.WARM
+    follow(
+        row,
+        at,
+        received,
+        offset,
+        x,
+        centre,
+        half,
+        settled,
+        new_half_hour,
+        s,
+        patient,
+        rules,
+        vital,
+        code,
+        buffer,
+        event,
+        out,
+    )
     return ACCEPTED
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from models import devices, kernel, news2, report, triage
 from models import record as R
+from models.calibration import Calibration, decode_calibration, in_force, of_vital
 from models.catalog import Catalog, Vital
 from models.decode import Other, Reading, decode, is_name
 from models.plan import Plan, decode_plan
@@ -90,6 +91,7 @@ class Pipeline:
         self._events = np.zeros(EVENTS, R.EVENT)
         self._used = np.zeros(2, np.int64)
         self._replay_until = -1
+        self._calibrations: dict[str, Calibration] | None = None  # in force, by programme; None = look it up
         self._next_expiry = NEVER
         self._out = Outputs(b"", [], [])
         self._results: list[bytes] = []
@@ -108,6 +110,8 @@ class Pipeline:
         Never raises for what a record holds.
         """
         self._out, self._results = Outputs(b"", [], []), []
+        if self._calibrations is None and len(offsets):
+            self._calibrations = in_force(self.state.calibrations, int(offsets[0]) - 1)
         items = decode(values, offsets)
         begin = 0
         for i, item in enumerate(items):
@@ -127,7 +131,7 @@ class Pipeline:
         if offset > self._replay_until:
             return False
         patient = self.state.by_name.get(item.patient) if isinstance(item, Other) else None
-        if isinstance(item, Other) and (item.kind == "tick" or item.patient == "*"):
+        if isinstance(item, Other) and (item.kind in ("tick", "calibration") or item.patient == "*"):
             return False  # touches many blocks; each is asked on its own
         return offset <= self.state.stamps[patient.block if patient else 0]
 
@@ -314,8 +318,12 @@ class Pipeline:
         return patient
 
     def _add_series(self, patient: Patient, vital: int) -> int:
-        code = self.catalog.vitals[vital].code
-        return self.state.add_series(patient, vital, self.rules.index(self.plan_of(patient), code))
+        return self.state.add_series(patient, vital, self._rule(patient, vital))
+
+    def _rule(self, patient: Patient, vital: int) -> int:
+        """The rule set of a vital under the patient's plan and the calibrations in force."""
+        plan, code = self.plan_of(patient), self.catalog.vitals[vital].code
+        return self.rules.index(plan, code, of_vital(self._calibrations or {}, plan, code))
 
     def _enrol(self, patient: Patient, plan: Plan) -> None:
         """Give a patient's arrays the plan's time zone, programme and route."""
@@ -373,7 +381,7 @@ class Pipeline:
                 self._add_series(patient, vital)
         for vital, row in patient.rows.items():
             code, series = self.catalog.vitals[vital].code, self.state.series[row]
-            self.state.rule_index[row] = self.rules.index(plan, code)
+            self.state.rule_index[row] = self._rule(patient, vital)
             old = {limit: series["limits"][j].copy() for j, limit in enumerate(limits_of(before, code))}
             kept = limits_of(plan, code)
             series["limits"] = np.zeros_like(series["limits"])
@@ -419,7 +427,25 @@ class Pipeline:
         elif item.kind == "action":
             self._action(item, received, offset)
         else:
-            self._count("calibrations", offset)
+            self._calibrate(item, offset)
+
+    def _calibrate(self, item: Other, offset: int) -> None:
+        """A calibration holds from here on, for every patient whose block does not reflect it yet."""
+        try:
+            calibration = decode_calibration(item.data, self.catalog)
+        except ValueError as error:
+            if offset > self.state.stamps[0]:
+                self._reject("invalid-calibration", str(error), offset, item.data)
+            return
+        self._count("calibrations", offset)
+        if offset > self.state.stamps[0]:
+            self.state.calibrations.append((offset, calibration))
+        self._calibrations = {**(self._calibrations or {}), calibration.programme: calibration}
+        for patient in self.state.roster:
+            if offset > self.state.stamps[patient.block]:
+                self.state.dirty[patient.block] = True
+                for vital, row in patient.rows.items():
+                    self.state.rule_index[row] = self._rule(patient, vital)
 
     def _tick(self, now: int, offset: int) -> None:
         """Received time reaches `now` for every series of the partition."""
@@ -524,8 +550,10 @@ class Pipeline:
             cause = self.reporter.limit(plan, vital, event)
         elif kind == R.GAIN_OPENED:
             cause = self.reporter.gain(plan, vital, event)
-        elif kind in (R.ACUTE_OPENED, R.DAILY_OPENED):
-            cause = self.reporter.baseline(plan, vital, event, kind == R.ACUTE_OPENED)
+        elif kind == R.ACUTE_OPENED:
+            cause = self.reporter.baseline(plan, vital, event)
+        elif kind == R.TREND_OPENED:
+            cause = self.reporter.trend(plan, vital, event, bool(self.vitals[series["vital"]]["frequent"]))
         elif kind == R.SILENCE_OPENED:
             cause = self.reporter.silence(plan, vital, event)
         if cause is not None:
@@ -542,8 +570,8 @@ class Pipeline:
             self._clear(patient, f"trend/gain/{code}", rule, received, event)
         elif kind == R.ACUTE_CLEARED:
             self._clear(patient, f"baseline/acute-baseline/{code}", "acute-baseline", received, event)
-        elif kind == R.DAILY_CLEARED:
-            self._clear(patient, f"baseline/daily-baseline/{code}", "daily-baseline", received, event)
+        elif kind == R.TREND_CLEARED:
+            self._clear(patient, f"trend/{report.TREND}/{code}", report.TREND, received, event)
         elif kind == R.SILENCE_CLEARED:
             self._clear(patient, f"silence/{code}", "silence", received, event)
 
@@ -631,11 +659,13 @@ class Pipeline:
         if self.state.defaults:
             self.default = self.state.defaults[-1][1]
         for patient in self.state.roster:
-            plan = self.plan_of(patient)
-            self._enrol(patient, plan)
+            # a block older than a calibration meets its record again
+            self._calibrations = in_force(self.state.calibrations, int(self.state.stamps[patient.block]))
+            self._enrol(patient, self.plan_of(patient))
             for vital, row in patient.rows.items():
-                self.state.rule_index[row] = self.rules.index(plan, self.catalog.vitals[vital].code)
+                self.state.rule_index[row] = self._rule(patient, vital)
             self._note_expiry(patient)
+        self._calibrations = None
         self._replay_until = int(self.state.stamps.max())
         self.position = max(self.position, self._replay_until)
 

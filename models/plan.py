@@ -59,11 +59,15 @@ class Gain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of the patient's own normal: acute score and daily z; 0 = off."""
+    """Departures from the patient's own normal that matter.
+
+    acute: threshold of the acute score, 0 = off. trend: which side of the usual level is watched over
+    days; the thresholds are the cohort's (models/calibration.py), made for a budget of alerts.
+    """
 
     vital: str
     acute: float
-    daily: float
+    trend: Literal["off", "above", "below", "both"]
     severity: Severity
 
 
@@ -190,11 +194,9 @@ def _check_others(plan: Plan) -> list[Complaint]:
         if not 0 <= expectation.grace <= LONGEST:
             out.append((f"{where}.grace", "is out of range", 'write grace = "12h"'))
     for baseline in plan.baselines:
-        for key in ("acute", "daily"):
-            if getattr(baseline, key) < 0:
-                out.append(
-                    (f"baselines[{baseline.vital}].{key}", "is negative", "give a threshold, 0 is off")
-                )
+        if baseline.acute < 0:
+            where = f"baselines[{baseline.vital}].acute"
+            out.append((where, "is negative", "give a threshold, 0 is off"))
     return out
 
 

@@ -56,6 +56,9 @@ PROFILE: Final = 48  # half hours of a day
 CONTEXTS: Final = 48  # hours of a weekday, then hours of a weekend day
 BINS: Final = 8
 
+FEATURES: Final = 3  # of a night: level, variability, rhythm
+TRENDS: Final = 4  # ways to leave one's normal: above, below, more variable, less rhythm
+
 SERIES = np.dtype(
     [
         ("patient", "i4"),  # row of the patient in its partition
@@ -75,16 +78,29 @@ SERIES = np.dtype(
         ("windows", WINDOW, (WINDOW_SLOTS,)),
         ("limits", LIMIT_STATE, (LIMITS,)),
         ("gain_open", "u1", (GAINS,)),
-        ("day_number", "i4", (DAYS,)),
-        ("day_mean", "f4", (DAYS,)),
+        ("day_newest", "i4"),  # the newest day in day_mean; 0 = none yet
+        ("day_mean", "f4", (DAYS,)),  # by day number modulo DAYS; NaN = no reading
         ("point_value", "f4", (POINTS,)),
         ("point_seconds", "u4", (POINTS,)),
-        # the daily baseline (models/score/daily.py)
-        ("daily_mean", "f4"),
-        ("daily_variance", "f4"),
-        ("daily_z", "f4"),  # of the last closed day
-        ("daily_days", "u2"),
-        ("daily_open", "u1"),
+        # change over days (models/score/slow.py)
+        ("slow_day", "i4"),  # the day or night being collected; 0 = none yet
+        ("slow_alerted", "i4"),  # day of the last alert
+        ("slow_learned", "u2", (FEATURES,)),  # days told to the baseline, two of them still waiting
+        ("slow_open", "u1"),  # channel of the standing alert, plus 1
+        ("slow_frozen", "u1"),  # days in a row on which nothing was learned
+        ("night_halves", "u1"),  # half hours with readings
+        ("day_halves", "u1"),
+        ("slow_since", "u2", (TRENDS,)),  # day at which the sum left 0
+        ("night_count", "f4"),
+        ("night_sum", "f4"),
+        ("night_residual", "f4"),  # sum of what the time of day does not explain
+        ("night_square", "f4"),
+        ("day_count", "f4"),
+        ("day_sum", "f4"),
+        ("slow_mean", "f4", (FEATURES,)),
+        ("slow_variance", "f4", (FEATURES,)),
+        ("slow_waiting", "f4", (FEATURES, 2)),  # the last two days, not learned yet
+        ("slow_sum", "f4", (TRENDS,)),
         # the acute baseline (models/score/acute.py)
         ("acute_open", "u1"),
         ("calm", "u1"),  # quiet readings in a row during an open episode
@@ -173,7 +189,8 @@ RULE_SET = np.dtype(
     [
         ("every", "i8"),  # milliseconds between expected readings plus grace; 0 = none expected
         ("acute", "f8"),  # threshold of the acute score; 0 = off
-        ("daily", "f8"),  # threshold of the daily z; 0 = off
+        ("trend", "f8", (TRENDS,)),  # thresholds of change over days; 0 = off
+        ("cohort", "f8", (FEATURES,)),  # variance between days of a usual patient; 0 = not known
         ("day_from", "i8"),  # local milliseconds of the day
         ("day_until", "i8"),
         ("limits", LIMIT_RULE, (LIMITS,)),
@@ -205,7 +222,7 @@ VITAL = np.dtype(
 
 # Decisions that a reading or a tick can cause, handed to triage.
 LIMIT_OPENED, LIMIT_CLEARED, GAIN_OPENED, GAIN_CLEARED = 1, 2, 3, 4
-ACUTE_OPENED, ACUTE_CLEARED, DAILY_OPENED, DAILY_CLEARED = 5, 6, 7, 8
+ACUTE_OPENED, ACUTE_CLEARED, TREND_OPENED, TREND_CLEARED = 5, 6, 7, 8
 SILENCE_OPENED, SILENCE_CLEARED = 9, 10
 CLOCK_AHEAD, IMPOSSIBLE_VALUE, DEVICE_HEARD = 11, 12, 13  # for models/devices.py
 SCORE_CHANGED = 14
@@ -214,7 +231,7 @@ EVENT = np.dtype(
     [
         ("kind", "i4"),
         ("row", "i4"),
-        ("rule", "i4"),  # limit or gain index; channel of the acute baseline; reading of a device
+        ("rule", "i4"),  # limit or gain index; channel of acute baseline or trend; reading of a device
         ("late", "i4"),  # 1 = caused by a reading behind its series' newest
         ("offset", "i4"),  # seconds east of UTC of the patient's local time
         ("points", "i4"),  # index of the oldest of the last points
@@ -225,7 +242,9 @@ EVENT = np.dtype(
         ("score", "f8"),
         ("low", "f8"),
         ("high", "f8"),
-        ("readings", "i8"),
+        ("expected", "f8"),
+        ("readings", "i8"),  # or days, that the baseline rests on
+        ("days", "i8"),  # in a row that a trend holds
         ("point_value", "f4", (POINTS,)),
         ("point_seconds", "u4", (POINTS,)),
         # of a score only, whose rule is the new clinical risk and whose readings is the one before

@@ -1,5 +1,6 @@
 """From a decision of the kernel to an alert's cause: names, numbers and the words of an explanation."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from models.catalog import Catalog, Vital
 from models.plan import Plan
 from models.record import POINTS
 from models.rules import allowance, expectation_of, gains_of, limits_of
+from models.score import slow
 from models.score.acute import CHANNEL_NAMES
 from models.times import rfc3339
 from models.triage import Cause
@@ -16,6 +18,7 @@ from models.triage import Cause
 SILENCE_SEVERITY = "medium"
 # Readings that are lost already are medium, those that will be lost are low.
 TECHNICAL_SEVERITY = {devices.CLOCK: "medium", devices.BURST: "medium", devices.BATTERY: "low"}
+TREND = "own-normal"  # the rule of change over days against the patient's own normal
 
 
 class Reporter:
@@ -71,32 +74,57 @@ class Reporter:
         facts["limit"] = rule.amount
         return self._cause("trend/gain", "trend", vital, rule.rule, rule.severity, event, facts)
 
-    def baseline(self, plan: Plan, vital: Vital, event: np.void, acute: bool) -> Cause:
-        """A departure from the patient's own normal, by the acute or the daily baseline."""
-        baseline = next((b for b in plan.baselines if b.vital == vital.code), None)
-        severity = baseline.severity if baseline else "low"
-        value, low, high = (float(event[field]) for field in ("value", "low", "high"))
+    def baseline(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
+        """A departure from the patient's own normal, by the acute baseline."""
+        low, high = float(event["low"]), float(event["high"])
         explanation = {}
         for locale in texts.LOCALES:
-            shown, lowest, highest = (texts.number(v, vital.decimals, locale) for v in (value, low, high))
-            name, count = vital.names[locale], int(event["readings"])
-            unit = texts.unit(vital.unit)
-            explanation[locale] = (
-                texts.acute(locale, name, shown, unit, lowest, highest, count, int(event["rule"]))
-                if acute
-                else texts.daily(locale, name, shown, unit, lowest, highest, count)
+            shown, lowest, highest = (
+                texts.number(float(v), vital.decimals, locale) for v in (event["value"], low, high)
+            )
+            name, unit, count = vital.names[locale], texts.unit(vital.unit), int(event["readings"])
+            explanation[locale] = texts.acute(
+                locale, name, shown, unit, lowest, highest, count, int(event["rule"])
             )
         facts = self._facts(vital, event, explanation)
         facts["expected"] = {
             "low": round(low, vital.decimals),
             "high": round(high, vital.decimals),
-            "readings" if acute else "days": int(event["readings"]),
+            "readings": int(event["readings"]),
         }
         facts["score"] = round(float(event["score"]), 2)
-        if acute:
-            facts["channel"] = CHANNEL_NAMES[event["rule"]]
-        rule = "acute-baseline" if acute else "daily-baseline"
-        return self._cause(f"baseline/{rule}", "baseline", vital, rule, severity, event, facts)
+        facts["channel"] = CHANNEL_NAMES[event["rule"]]
+        rule = "acute-baseline"
+        return self._cause(f"baseline/{rule}", "baseline", vital, rule, _severity(plan, vital), event, facts)
+
+    def trend(self, plan: Plan, vital: Vital, event: np.void, nights: bool) -> Cause:
+        """A change over days: of a level, of variability, or of the rhythm of day and night."""
+        channel = slow.CHANNEL_NAMES[event["rule"]]
+        value, expected, low, high = (float(event[f]) for f in ("value", "expected", "low", "high"))
+        if channel == "variability":  # kept as a logarithm, told as a standard deviation
+            value, expected, low, high = (math.exp(x) for x in (value, expected, low, high))
+        decimals = vital.decimals + 1
+        since, days = int(event["since"]) + int(event["offset"]) * 1000, int(event["days"])
+        explanation = {}
+        for locale in texts.LOCALES:
+            shown, distance, lowest, highest = (
+                texts.number(x, decimals, locale) for x in (value, abs(value - expected), low, high)
+            )
+            what = texts.departure(
+                locale, channel, nights, texts.unit(vital.unit), shown, distance, lowest, highest
+            )
+            when = texts.lasting(locale, nights, since // 86_400_000 % 7, days, int(event["readings"]))
+            colon = " :" if locale == "fr" else ":"
+            explanation[locale] = f"{vital.names[locale]}{colon} {what} {when}"
+        facts = self._facts(vital, event, explanation)
+        facts["value"] = round(value, decimals)
+        facts["expected"] = {
+            "low": round(low, decimals),
+            "high": round(high, decimals),
+            "days": int(event["readings"]),
+        }
+        facts["score"], facts["channel"] = round(float(event["score"]), 2), channel
+        return self._cause(f"trend/{TREND}", "trend", vital, TREND, _severity(plan, vital), event, facts)
 
     def silence(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
         """An expected measurement did not come by its deadline."""
@@ -192,6 +220,11 @@ class Reporter:
             "last_points": last_points(event, vital.decimals),
             "explanation": explanation,
         }
+
+
+def _severity(plan: Plan, vital: Vital) -> str:
+    """How much a departure from the patient's own normal matters to the plan."""
+    return next((b.severity for b in plan.baselines if b.vital == vital.code), "low")
 
 
 def last_points(event: np.void, decimals: int) -> list[dict[str, Any]]:

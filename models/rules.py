@@ -3,10 +3,11 @@
 import msgspec
 import numpy as np
 
+from models.calibration import VitalCalibration
 from models.catalog import Catalog
 from models.news2 import compile_news2
 from models.plan import Expectation, Gain, Limit, Plan
-from models.record import GAINS, LIMITS, RULE_SET, VITAL, WINDOW_MILLISECONDS, WINDOW_NAMES
+from models.record import GAINS, LIMITS, RULE_SET, TRENDS, VITAL, WINDOW_MILLISECONDS, WINDOW_NAMES
 from models.score.news2 import SOURCES
 from models.triage import SEVERITIES
 
@@ -37,6 +38,14 @@ def allowance(expectation: Expectation) -> int:
     return round((expectation.every + expectation.grace) * 1000)
 
 
+def trends(side: str, calibration: VitalCalibration) -> tuple[float, ...]:
+    """Thresholds of the channels of models/score/slow.py; 0 = off."""
+    threshold = calibration.threshold
+    above = threshold.above if side in ("above", "both") else 0.0
+    below = threshold.below if side in ("below", "both") else 0.0
+    return (0.0,) * TRENDS if side == "off" else (above, below, threshold.variability, threshold.rhythm)
+
+
 class RuleSets:
     """All distinct rule sets of a partition: `table` RULE_SET (n,), grown as plans come."""
 
@@ -44,20 +53,23 @@ class RuleSets:
         self.table = np.zeros(1, RULE_SET)
         self._index: dict[bytes, int] = {}
 
-    def index(self, plan: Plan, vital: str) -> int:
-        """Row of the rule set of a vital under a plan, compiled at first sight."""
+    def index(self, plan: Plan, vital: str, calibration: VitalCalibration) -> int:
+        """Row of the rule set of a vital under a plan and its cohort, compiled at first sight."""
         limits, gains = limits_of(plan, vital), gains_of(plan, vital)
         expectation = expectation_of(plan, vital)
         baseline = next((b for b in plan.baselines if b.vital == vital), None)
         hours = (plan.day_from, plan.day_until)
         bounds = [plan.bounds(limit) for limit in limits]
-        key = msgspec.msgpack.encode((limits, bounds, gains, expectation, baseline, hours, plan.news2))
+        key = msgspec.msgpack.encode(
+            (limits, bounds, gains, expectation, baseline, hours, plan.news2, calibration)
+        )
         if key not in self._index:
             rule = np.zeros(1, RULE_SET)
             rule["day_from"], rule["day_until"] = round(hours[0] * 1000), round(hours[1] * 1000)
             rule["every"] = allowance(expectation) if expectation else 0
             rule["acute"] = baseline.acute if baseline else 0.0
-            rule["daily"] = baseline.daily if baseline else 0.0
+            rule["trend"] = trends(baseline.trend if baseline else "off", calibration)
+            rule["cohort"] = msgspec.structs.astuple(calibration.variance)
             for j, limit in enumerate(limits):
                 direction = 1 if limit.direction == "above" else -1
                 within = round(limit.within * 1000)

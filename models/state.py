@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from models.calibration import History
 from models.devices import Suspicion
 from models.plan import Plan
 from models.record import FATES, PATIENT, SERIES
@@ -58,6 +59,7 @@ class Block(msgspec.Struct):
     rejected: dict[str, int] = {}
     records: dict[str, int] = {}
     defaults: list[tuple[int, Plan]] = []
+    calibrations: History = []
 
 
 class State:
@@ -80,6 +82,7 @@ class State:
         self.rejected: dict[str, int] = {}
         self.records: dict[str, int] = {}
         self.defaults: list[tuple[int, Plan]] = []
+        self.calibrations: History = []
 
     def add_patient(self, name: str, block: int | None = None) -> Patient:
         """A new patient, in the last block or a new one."""
@@ -144,6 +147,7 @@ class State:
             self.rejected if first else {},
             self.records if first else {},
             self.defaults if first else [],
+            self.calibrations if first else [],
         )
         return msgspec.msgpack.encode(block)
 
@@ -165,7 +169,7 @@ class State:
                 )
             if number == 0:
                 self.rejected, self.records = block.rejected, block.records
-                self.defaults = block.defaults
+                self.defaults, self.calibrations = block.defaults, block.calibrations
             patient_rows = np.frombuffer(block.patient_rows, PATIENT)
             series_rows = np.frombuffer(block.series_rows, SERIES)
             at = 0

@@ -109,17 +109,43 @@ def acute(locale: str, name: str, value: str, unit: str, low: str, high: str, re
     )
 
 
-def daily(locale: str, name: str, value: str, unit: str, low: str, high: str, days: int) -> str:
-    """Two days in a row outside the patient's own normal."""
+_WEEKDAYS: Final = {  # from Thursday: 1970-01-01 was one
+    "en": ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"),
+    "fr": ("jeudi", "vendredi", "samedi", "dimanche", "lundi", "mardi", "mercredi"),
+}
+
+
+def departure(
+    locale: str, channel: str, nights: bool, unit: str, value: str, distance: str, low: str, high: str
+) -> str:
+    """How nights (or days) differ from the usual: in level, variability or rhythm."""
     if locale == "fr":
-        return (
-            f"{name} {value} {unit} : hors de la normale de ce patient deux jours de suite. Attendu de "
-            f"{low} à {high} {unit}, d'après {days} jours."
-        )
-    return (
-        f"{name} {value} {unit}: outside this patient's own normal two days in a row. Expected "
-        f"{low} to {high} {unit}, from {days} days."
-    )
+        if channel == "variability":
+            return f"variabilité nocturne de {value} {unit} au lieu de {low} à {high} {unit}"
+        if channel == "rhythm":
+            return f"écart entre jour et nuit de {value} {unit} au lieu de {low} à {high} {unit}"
+        side = "au-dessus" if channel == "above" else "au-dessous"
+        who = "nuits" if nights else f"{value} {unit},"
+        return f"{who} {distance} {unit} {side} de l'habituel ({low} à {high} {unit})"
+    if channel == "variability":
+        return f"nights vary by {value} {unit} instead of {low} to {high} {unit}"
+    if channel == "rhythm":
+        return f"day and night differ by {value} {unit} instead of {low} to {high} {unit}"
+    who = "nights" if nights else f"{value} {unit},"
+    return f"{who} {distance} {unit} {channel} the usual {low} to {high} {unit}"
+
+
+def lasting(locale: str, nights: bool, weekday: int, days: int, learned: int) -> str:
+    """Since when, and what the baseline rests on; `weekday` of the first day, 0 = Thursday."""
+    day = _WEEKDAYS[locale][weekday]
+    if locale == "fr":
+        period = "nuit" if nights else "jour"
+        since = f"depuis {day}" if days <= 6 else f"depuis {days} {period}s"
+        return f"{since} ; {days}e {period} de suite ; référence de {learned} {period}s."
+    period = "night" if nights else "day"
+    since = f"since {day}" if days <= 6 else f"for {days} {period}s"
+    ending = "th" if days % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(days % 10, "th")
+    return f"{since}; {days}{ending} {period} in a row; baseline of {learned} {period}s."
 
 
 def silence(locale: str, name: str, every: int, last: str | None) -> str:

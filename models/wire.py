@@ -22,6 +22,7 @@ REASONS: Final = (
     "oversize",
     "invalid-plan",
     "invalid-action",
+    "invalid-calibration",
     "refused-by-store",
 )
 

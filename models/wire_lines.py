@@ -1,15 +1,15 @@
 """Result lines in InfluxDB line protocol, written by compiled code: the hot half of models/wire.py.
 
-Measurements: `window`, `reading`, `baseline`, `score`; tags patient, vital (and window); times in
+Measurements: `window`, `reading`, `baseline`, `trend`, `score`; tags patient, vital (and window); times in
 nanoseconds. No tag needs escaping: pseudonyms and codes are of [A-Za-z0-9_-].
 """
 
 import numpy as np
 from numba import njit
 
-from models.record import DAY
+from models.record import DAY, FEATURES, TRENDS
 from models.rollup import standard_deviation, start_of
-from models.score import news2
+from models.score import news2, slow
 from models.text import put, put_fixed, put_integer
 
 # GMI (%) = 3.31 + 0.02392 x mean glucose in mg/dL (Bergenstal et al., Diabetes Care 2018;41:2275-2280)
@@ -146,3 +146,48 @@ def put_score(buffer, at, patient, measured, total, band, oldest, points):  # ty
             at = put(buffer, at + int(PART_FIELDS[part, 0]), b"=")
             at = put(buffer, put_integer(buffer, at, int(points[part])), b"i")
     return put_time(buffer, at, measured, 0)
+
+
+@njit
+def put_trend(buffer, at, patient, code, measured, s, day, rules, vital):  # type: ignore[no-untyped-def]
+    """A closed day: its features, what was expected of each, days still missing, and the channels' scores.
+
+    `..._variance` is the patient's own variance between days: a calibration's cohort is made of them.
+    """
+    at = put_key(buffer, at, b"trend", patient, code)
+    separator = 32
+    for f in range(FEATURES):
+        if np.isnan(day[f]):
+            continue
+        name = b"level" if f == 0 else (b"variability" if f == 1 else b"rhythm")
+        buffer[at] = separator
+        separator = 44
+        at = put(buffer, at + 1, name)
+        at = put_fixed(buffer, put(buffer, at, b"="), day[f], 3)
+        at = put(buffer, put_name(buffer, at, name), b"_missing_days=")
+        at = put(buffer, put_integer(buffer, at, slow.not_ready(s, f)), b"i")
+        if slow.not_ready(s, f) == 0:
+            at = put(buffer, put_name(buffer, at, name), b"_expected=")
+            at = put_fixed(buffer, at, s["slow_mean"][f], 3)
+            at = put(buffer, put_name(buffer, at, name), b"_spread=")
+            at = put_fixed(buffer, at, slow.spread(s, f, rules["cohort"]), 3)
+            at = put(buffer, put_name(buffer, at, name), b"_variance=")
+            at = put_fixed(buffer, at, s["slow_variance"][f], 6)
+    for c in range(TRENDS):
+        f = slow.FEATURE[c]
+        if not np.isnan(day[f]) and slow.not_ready(s, f) == 0:
+            name = (
+                b"above"
+                if c == 0
+                else (b"below" if c == 1 else (b"more_variable" if c == 2 else b"less_rhythm"))
+            )
+            at = put(buffer, put_name(buffer, at, name), b"_score=")
+            at = put_fixed(buffer, at, slow.score(s, c, day[f], rules["cohort"]), 3)
+    return put_time(buffer, at, measured, 0)
+
+
+@njit
+def put_name(buffer, at, name):  # type: ignore[no-untyped-def]
+    """A comma and the beginning of a field's name."""
+    buffer[at] = 44
+    return put(buffer, at + 1, name)

@@ -40,12 +40,22 @@ def key_of(value: bytes) -> bytes | None:
     return patient.encode("utf-8", "replace") if patient is not None and patient != "*" else None
 
 
+def _calibrates(value: bytes) -> bool:
+    """Whether a record is a calibration, which every partition needs."""
+    try:
+        return b"calibration" in value and _keyed(value).kind == "calibration"
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+
+
 def rows(records: Iterable[Stamped], topic: str, partitions: int, as_recorded: bool) -> Iterator[Row]:
-    """Rows for the log: ticks and plans for everyone go to every partition, the rest by its key."""
+    """Rows for the log: what is for everyone (ticks, plans, calibrations) goes to every partition."""
     for record in records:
         at = record.received if as_recorded else None
         key = key_of(record.value)
-        if record.line is None or (record.line.file == "plans" and key is None):
+        if record.line is None or (
+            key is None and (record.line.file == "plans" or _calibrates(record.value))
+        ):
             for partition in range(partitions):
                 yield topic, partition, None, record.value, at, None
         else:

@@ -97,6 +97,18 @@ def plan_of(patient: str, news2: object = None) -> bytes:
 
 
 TICK = b'{"kind":"tick"}'
+CALIBRATIONS = tuple(
+    json.dumps(
+        {
+            "kind": "calibration",
+            "programme": programme,
+            "version": "1",
+            "budget": 0.1,
+            "vitals": {"body-weight": {"variance": {"level": 0.2}, "threshold": {"above": above}}},
+        }
+    ).encode()
+    for programme, above in (("*", 0.5), ("*", 3.0), ("own", 1.0), ("*", -1.0))
+)
 
 
 @st.composite
@@ -111,7 +123,15 @@ def logs(draw: st.DrawFn, hostile: bool = True, size: int = 60) -> list[Entry]:
             out.append(Entry(now, plan_of(patient, draw(st.sampled_from(NEWS2))), patient))
         elif kind <= 3:
             out.append(Entry(now, TICK, ""))
-        elif kind == 4 and hostile:
+        elif kind == 4:
+            out.append(Entry(now, draw(st.sampled_from(CALIBRATIONS)), ""))
+        elif kind == 5:  # days of weights that end higher than they began
+            for i in range(14):
+                out.append(
+                    Entry(now, reading(patient, "body-weight", 70 + i % 3 + 5 * (i > 11), now), patient)
+                )
+                now += 86_400_000
+        elif kind == 6 and hostile:
             out.append(Entry(now, draw(st.sampled_from(HOSTILE)), ""))
         else:
             vital = draw(st.sampled_from(tuple(VITALS)))

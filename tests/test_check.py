@@ -71,7 +71,7 @@ severity = "medium"
 [[plan.baselines]]
 vital = "heart-rate"
 acute = 6.5
-daily = 0
+trend = "above"
 severity = "low"
 """
 MAP = """

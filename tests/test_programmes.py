@@ -127,7 +127,7 @@ def test_an_asthmatic_goes_through_yellow_and_red_zones_of_the_own_personal_best
     )
     assert story.sentence("fr", 1) == (
         "Débit de pointe 200 L/min, au-dessous de la limite de 210 L/min fixée par le plan de soins. "
-        "C'est 48 % du record personnel (420 L/min)."
+        "C'est 48 % du record personnel (420 L/min)."
     )
 
 

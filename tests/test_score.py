@@ -3,15 +3,14 @@
 import json
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan_file import parse_plans
-from models.record import DAILY_OPENED, GAIN_RULE, LIMIT_OPENED, LIMIT_RULE, LIMIT_STATE, SERIES
-from models.score import acute, daily, gain, limit
+from models.record import GAIN_RULE, LIMIT_OPENED, LIMIT_RULE, LIMIT_STATE, SERIES
+from models.score import acute, gain, limit
 from models.score.acute_parameters import parameters
 from models.times import rfc3339
 from streams.zones import zone
@@ -113,19 +112,6 @@ def test_a_limit_clears_only_on_the_safe_side_of_the_hysteresis() -> None:
     opened, between, cleared = walk(hard, [(0, 165), (1, 155), (2, 150)])
     assert (opened, between) == (LIMIT_OPENED, 0)
     assert cleared != 0
-
-
-@pytest.mark.parametrize("days", [13, 30])
-def test_the_daily_baseline_needs_two_odd_days_in_a_row_and_two_weeks_before(days: int) -> None:
-    s = np.zeros(1, SERIES)[0]
-    rng = np.random.default_rng(2)
-    for _ in range(days):
-        daily.close_day(s, 120 + rng.normal(0, 3))
-    first = daily.step(s, 160.0, 4.0)
-    daily.close_day(s, 160.0)
-    second = daily.step(s, 160.0, 4.0)
-    assert first == 0
-    assert second == (DAILY_OPENED if days == 30 else 0)
 
 
 def test_two_kilograms_in_three_days_open_a_trend() -> None:

@@ -62,7 +62,7 @@ def test_every_line_of_the_core_is_read_back(pipeline: Pipeline) -> None:
     good, refused = lines.read([out.results])
     assert not refused
     assert len(good) == out.results.count(b"\n") > 1000
-    assert {lines.tags_of(row[0])[0] for row in good} == {"window", "reading", "baseline"}
+    assert {lines.tags_of(row[0])[0] for row in good} == {"window", "reading", "baseline", "trend"}
 
 
 async def test_a_revision_never_goes_back(sink: SQLiteSink, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ The rule of more than 2 kg within 3 days is that of the ESC heart-failure guidel
 Eur Heart J 2021;42:3599-3726); amount and days come from the care plan.
 """
 
+import math
+
 from numba import njit
 
 from models.record import DAYS, GAIN_CLEARED, GAIN_OPENED
@@ -11,20 +13,25 @@ from models.record import DAYS, GAIN_CLEARED, GAIN_OPENED
 
 @njit
 def keep_day(s, day, mean):  # type: ignore[no-untyped-def]
-    """Keep the running mean of a local day."""
-    i = day % DAYS
-    s["day_number"][i] = day
-    s["day_mean"][i] = mean
+    """Keep the running mean of a local day; days between that had no reading are NaN."""
+    newest = int(s["day_newest"])
+    if day <= newest - DAYS:
+        return
+    for missing in range(max(newest + 1, day - DAYS + 1), day):
+        s["day_mean"][missing % DAYS] = math.nan
+    s["day_newest"] = max(newest, day)
+    s["day_mean"][day % DAYS] = mean
 
 
 @njit
 def lowest(s, day, days):  # type: ignore[no-untyped-def]
     """Lowest daily mean of the `days` days before `day`; +inf when none is known."""
     low = 1e300
-    for i in range(DAYS):
-        known = s["day_number"][i]
-        if known > 0 and day - days <= known < day:
-            low = min(low, s["day_mean"][i])
+    newest = int(s["day_newest"])
+    for known in range(max(day - days, newest - DAYS + 1), min(day, newest + 1)):
+        mean = s["day_mean"][known % DAYS]
+        if not math.isnan(mean):
+            low = min(low, mean)
     return low
 
 

@@ -1,1 +1,1 @@
-"""`vigie evaluate`: the product's own pipeline on recordings with known outcomes, one file per recording."""
+"""What the product's own pipeline finds in data whose truth is known: one file per kind of data."""

@@ -81,7 +81,7 @@ def diary_plan(acute: float = 0.0) -> Plan:
     plan = load_default_plan(None, load_catalog())
     level_1 = Limit("blood-glucose-below-70", "blood-glucose", "below", 70.0, 75.0, "medium")
     limits = tuple(limit for limit in plan.limits if limit.rule != level_1.rule)
-    baselines = (*plan.baselines, Baseline("blood-glucose", acute, 0.0, "low"))
+    baselines = (*plan.baselines, Baseline("blood-glucose", acute, "off", "low"))
     return msgspec.structs.replace(plan, limits=(*limits, level_1), baselines=baselines)
 
 

@@ -63,7 +63,7 @@ def detections(
     files: list[File], told: list[bytes], threshold: float = THRESHOLD, acute: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """Indices of the readings at which the pipeline opens an alert, for each file."""
-    plan = Plan("*", "nab", "1", baselines=(Baseline("series", threshold, 0.0, "low"),))
+    plan = Plan("*", "nab", "1", baselines=(Baseline("series", threshold, "off", "low"),))
     played = play(told, plan, catalog=SERIES, tick=DAY, acute=acute)
     found: list[list[int]] = [[] for _ in files]
     places = [{instant(int(s) * 1000): n for n, s in reversed(list(enumerate(f.seconds)))} for f in files]

@@ -55,7 +55,7 @@ def limits(bounds: Bounds) -> Plan:
 
 def learned() -> Plan:
     """A plan of nothing but the patient's own normal, day by day."""
-    baselines = tuple(Baseline(vital, 0.0, 4.0, "low") for vital in LEARNED)
+    baselines = tuple(Baseline(vital, 0.0, "both", "low") for vital in LEARNED)
     return Plan("*", "tihm", "1", time_zone="Europe/London", baselines=baselines)
 
 
@@ -135,14 +135,16 @@ def channel_table(source: Path, told: list[bytes], kind: str) -> Table:
 def agitation_table(source: Path, told: list[bytes]) -> Table:
     """How the day's highest learned score ranks the days on which agitation was verified."""
     units = days(source, LEARNED)
-    played = play(told, learned(), keep=("baseline",), then=4 * 86_400_000)
+    played = play(told, learned(), keep=("trend",), then=4 * 86_400_000)
     highest: dict[tuple[str, str], float] = defaultdict(float)
     for line in played.lines:
         tags, fields, at = fields_of(line)
         if tags["vital"] not in LEARNED:
-            continue  # a frequent vital: the peak of its acute score is on another scale
+            continue  # a vital that is not learned day by day
+        if "above_score" not in fields:
+            continue  # not ready
         day = (tags["patient"], datetime.fromtimestamp(at / 1000, ENGLAND).date().isoformat())
-        highest[day] = max(highest[day], fields["score"])
+        highest[day] = max(highest[day], fields["above_score"], fields["below_score"])
     judged = sorted(units)
     verified = labels(source.parent / "Labels.csv", "Agitation")
     outcome = np.array([unit in verified for unit in judged])

@@ -8,6 +8,7 @@ is a day of measurement on which an alert of a rise stands. Formats: participant
 
 import csv
 import gzip
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
@@ -16,7 +17,9 @@ from statistics import median
 from typing import Final
 
 import click
+import msgspec
 
+from models.calibration import Calibration, Threshold, of_vital
 from models.plan import Baseline, Plan
 from streams.evaluation.play import play, reading
 from streams.evaluation.report import Curve, Plot, Row, Table, need, options, tell
@@ -26,7 +29,8 @@ Alarms = dict[str, set[date]]
 VITAL: Final = "resting-heart-rate"
 HISTORY, KNOWN = 28, 14  # days of the median and MAD, and how many of them must be known
 MAD_TO_SD: Final = 1.4826  # of a normal distribution
-THRESHOLDS: Final = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+SUMS: Final = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)  # of the CUSUM
+THRESHOLDS: Final = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)  # of a z-score
 LIMITS: Final = (60, 65, 70, 75, 80, 85, 90, 95, 100)  # per minute
 METRONOME: Final = (3, 7, 14, 30)  # days
 ALLOWED: Final = (0.25, 0.5, 1.0, 2.0, 4.0)  # false alarm days per 30 healthy days, to compare detectors at
@@ -69,11 +73,14 @@ def records(pulse: Days) -> Iterator[bytes]:
 
 def by_pipeline(pulse: Days, threshold: float) -> Alarms:
     """Days of measurement on which the pipeline has an alert of a rise over the own normal standing."""
-    baselines = (Baseline(VITAL, 0.0, threshold, "low"),)
+    baselines = (Baseline(VITAL, 0.0, "above", "low"),)
+    shipped = of_vital({}, Plan("*", "", ""), VITAL)
+    told = msgspec.structs.replace(shipped, threshold=Threshold(above=threshold))
+    calibration = Calibration(programme="*", version="1", budget=0.0, vitals={VITAL: told})
+    everything = itertools.chain([msgspec.json.encode(calibration)], records(pulse))
     changes: dict[str, list[tuple[str, bool]]] = defaultdict(list)
-    for alert in play(records(pulse), Plan("*", "welltory", "1", baselines=baselines)).alerts:
-        band = alert["expected"]
-        rise = alert["event"] == "opened" and alert["value"] > (band["low"] + band["high"]) / 2
+    for alert in play(everything, Plan("*", "welltory", "1", baselines=baselines)).alerts:
+        rise = alert["event"] == "opened"
         changes[alert["patient"].removeprefix("p-")].append((alert["measured_at"], rise))
     out: Alarms = {}
     for person, values in pulse.items():
@@ -132,7 +139,7 @@ def command(data: Path, out: Path | None) -> None:
     if not sick:
         raise click.UsageError("--data: nobody has an onset with enough days of resting_pulse around it")
     detectors: dict[str, tuple[Callable[[Days, float], Alarms], tuple[float, ...]]] = {
-        "Vigie": (by_pipeline, THRESHOLDS),
+        "Vigie": (by_pipeline, SUMS),
         "28-day median/MAD z": (by_median, THRESHOLDS),
         "fixed limit": (by_limit, LIMITS),
         "blind metronome": (by_metronome, METRONOME),

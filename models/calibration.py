@@ -1,0 +1,113 @@
+"""Calibrations: what a cohort teaches each patient's own baseline. They enter as records of the log.
+
+A record, for every partition, in force from its place in the log on:
+
+    {"kind":"calibration","programme":"*","version":"2026-03","budget":0.1,"vitals":{"heart-rate":{
+      "variance":{"level":4.1,"variability":0.06,"rhythm":5.8},
+      "threshold":{"above":1.6,"below":3.0,"variability":1.7,"rhythm":1.5}}}}
+
+`variance`: of each feature of models/score/slow.py between the days of a usual patient (bpm², ln², bpm²
+here); 0 = not known, the patient's own alone counts. `threshold`: of each channel; 0 = off. `budget`:
+trend alerts per patient-week and vital that the thresholds were made for; it decides nothing. The
+programme "*" holds for all programmes without a record of their own. `vigie calibrate` makes records.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from models import strict
+from models.catalog import Catalog
+from models.plan import Plan
+from models.strict import nearest
+
+EVERYONE: Final = "*"
+LEAST_THRESHOLD: Final = 0.1  # less than that would alert on nearly every day
+
+
+class Variance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Variance between days of each feature, in squared units of it."""
+
+    level: float = 0.0
+    variability: float = 0.0
+    rhythm: float = 0.0
+
+
+class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Threshold of each channel's score."""
+
+    above: float = 2.0
+    below: float = 2.0
+    variability: float = 2.0
+    rhythm: float = 2.0
+
+
+class VitalCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a cohort says of one vital."""
+
+    variance: Variance = Variance()
+    threshold: Threshold = Threshold()
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One calibration record, whole in itself: a vital that it leaves out has the shipped values."""
+
+    kind: str = "calibration"
+    patient: str = EVERYONE
+    programme: str
+    version: str
+    budget: float
+    vitals: dict[str, VitalCalibration]
+
+
+# Until a calibration comes: printed by `vigie evaluate drift` from its first simulated cohort.
+SHIPPED: Final = {
+    "heart-rate": VitalCalibration(Variance(4.1, 0.061, 6.2)),
+    "spo2": VitalCalibration(Variance(0.13, 0.052, 0.18)),
+    "body-weight": VitalCalibration(Variance(0.17)),
+    "resting-heart-rate": VitalCalibration(Variance(4.1)),  # as that of a night
+}
+UNKNOWN: Final = VitalCalibration()
+History = list[tuple[int, Calibration]]
+"""(offset, calibration) in log order."""
+
+
+def decode_calibration(data: bytes, catalog: Catalog) -> Calibration:
+    """A calibration out of the log. Raises ValueError with field, problem and remedy."""
+    try:
+        raw = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a calibration: {error}; make one with `vigie calibrate`") from error
+    calibration, complaints = strict.decode(raw, Calibration, "")
+    if complaints:
+        raise ValueError("; ".join(f"{key}: {problem} ({remedy})" for key, problem, remedy in complaints))
+    if calibration.patient != EVERYONE:
+        raise ValueError('patient: a calibration is for everyone; leave it out or send "*"')
+    if not (calibration.budget >= 0 and math.isfinite(calibration.budget)):
+        raise ValueError("budget: is no rate of alerts; give alerts per patient-week, 0 or more")
+    for code, entry in calibration.vitals.items():
+        if code not in catalog.index:
+            raise ValueError(f"vitals: unknown vital {code}; {nearest(code, catalog.index)}")
+        for name, value in msgspec.structs.asdict(entry.variance).items():
+            if not (value >= 0 and math.isfinite(value)):
+                raise ValueError(f"vitals.{code}.variance.{name}: {value} is no variance; give 0 or more")
+        for name, value in msgspec.structs.asdict(entry.threshold).items():
+            if value != 0 and not (value >= LEAST_THRESHOLD and math.isfinite(value)):
+                raise ValueError(
+                    f"vitals.{code}.threshold.{name}: {value}; give 0 (off) or {LEAST_THRESHOLD} and more"
+                )
+    return calibration
+
+
+def in_force(history: Iterable[tuple[int, Calibration]], offset: int) -> dict[str, Calibration]:
+    """By programme, the calibrations that hold behind the record of this offset."""
+    return {calibration.programme: calibration for at, calibration in history if at <= offset}
+
+
+def of_vital(calibrations: dict[str, Calibration], plan: Plan, vital: str) -> VitalCalibration:
+    """What holds for one vital under a plan: its programme's calibration, everyone's, or the shipped one."""
+    shipped = SHIPPED.get(vital, UNKNOWN)
+    calibration = calibrations.get(plan.programme) or calibrations.get(EVERYONE)
+    return calibration.vitals.get(vital, shipped) if calibration else shipped

@@ -1,0 +1,211 @@
+"""Change over days: has the patient left the usual level, steadiness or day-night rhythm?
+
+A series of a frequent vital gives three features a day, told when its night ends: the level (mean of
+the night), the variability (ln of the night's standard deviation around the usual course of the day)
+and the rhythm (mean of the day less that of the night). A sparse vital gives the mean of its day as
+level. Each feature is compared with the patient's own last 28 such days; the distance z is summed by a
+one-sided CUSUM (Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.25), for four channels: level
+above, level below, more variable, less rhythm. A score counts from the second day in a row on (the
+two-night rule of Alavi et al., Nat Med 2022;28:175-184), so that one odd night alerts nobody.
+
+Learning is guarded: readings are winsorised before they are summed, a day is learned two days late and
+counts at most 2 standard deviations, and nothing is learned while an alert of the vital stands (for at
+most FREEZE days: what lasts longer is the new normal). The variance between days is shrunk to that of
+a cohort, which enters as a calibration record.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from models.record import FEATURES, TREND_CLEARED, TREND_OPENED, TRENDS
+
+CHANNEL_NAMES = ("above", "below", "variability", "rhythm")
+FEATURE_NAMES = ("level", "variability", "rhythm")
+FEATURE = np.array([0, 0, 1, 2])  # the feature that a channel watches
+HORIZON = 28.0  # days of memory
+READY = 8  # learned days before the first score
+WAIT = 2  # days between a day and its learning
+PRIOR = 28.0  # days that the cohort's variance is worth
+WINSOR = 2.0  # standard deviations beyond which a day teaches no more …
+WINSOR_SHARE = 0.9205  # … and what is left of a normal variance by that: E[min(z², 4)]
+ALLOWANCE = 1.25  # of the CUSUM: half the shift in standard deviations that it is best at
+CAP = 3.5  # standard deviations that one day counts at most
+CLEAR_SHARE = 0.9  # of the threshold: the hysteresis; the guard below keeps an alert from coming back
+GUARD_DAYS = 14  # after an alert opened, thresholds are so many times higher: no patient spends …
+GUARD_FACTOR = 1.7  # … the budget of many, and what has really grown is told again
+CEILING = 20.0  # of a sum without threshold
+FREEZE = 14  # days
+ASLEEP_AFTER = 7_200_000  # ms of the night that count to neither: a resting rate is that of 0 to 7 h (Alavi)
+HALVES = 6  # half hours with readings that make a night, or a day, worth a feature
+SETTLED = 7  # readings of a half hour from which on its place in the course of the day is known
+RELATIVE_FLOOR = 0.002  # of the level: the least standard deviation that is believed
+LEAST_VARIANCE = 0.01  # of a night's readings, so that a flat night has a logarithm
+
+
+@njit
+def learned(s, f):  # type: ignore[no-untyped-def]
+    """Days that a feature's baseline rests on."""
+    return max(0, int(s["slow_learned"][f]) - WAIT)
+
+
+@njit
+def spread(s, f, cohort):  # type: ignore[no-untyped-def]
+    """Standard deviation of the next day's feature: own variance shrunk to the cohort's, mean uncertain."""
+    n = float(max(1, min(learned(s, f), int(2 * HORIZON))))
+    variance = s["slow_variance"][f]
+    if cohort[f] > 0:
+        variance = (PRIOR * cohort[f] + n * variance) / (PRIOR + n)
+    floor = RELATIVE_FLOOR * s["slow_mean"][f] if f == 0 else 0.0
+    return math.sqrt(max(variance * (1 + 1 / n), floor * floor)) + 1e-6
+
+
+@njit
+def next_sum(s, c, value, cohort):  # type: ignore[no-untyped-def]
+    """A channel's sum after a day of this feature value; unchanged when the day has none (NaN)."""
+    f = FEATURE[c]
+    if math.isnan(value) or learned(s, f) < READY:
+        return s["slow_sum"][c]
+    z = (value - s["slow_mean"][f]) / spread(s, f, cohort)
+    if c == 1 or (c == 3 and s["slow_mean"][f] >= 0):
+        z = -z
+    return max(0.0, s["slow_sum"][c] + min(z, CAP) - ALLOWANCE)
+
+
+@njit
+def score(s, c, value, cohort):  # type: ignore[no-untyped-def]
+    """A channel's score with this day: its sum, once the day before had one too."""
+    return next_sum(s, c, value, cohort) if s["slow_sum"][c] > 0 else 0.0
+
+
+@njit
+def judge(s, day, rules):  # type: ignore[no-untyped-def]
+    """Let a day open or clear the alert: TREND_OPENED (`slow_open` has its channel + 1), TREND_CLEARED or 0.
+
+    day: the features, NaN where there is none. The channel is the one farthest beyond its threshold; within
+    GUARD_DAYS of the last alert it must be GUARD_FACTOR times as far. The alert clears when every sum is
+    below its threshold again: sums are held there while it stands, so one or two calm days are enough.
+    """
+    strongest = 0.0
+    channel = 0
+    guarded = s["slow_alerted"] > 0 and s["slow_day"] - s["slow_alerted"] < GUARD_DAYS
+    for c in range(TRENDS):
+        threshold = rules["trend"][c]
+        if threshold > 0:
+            share = score(s, c, day[FEATURE[c]], rules["cohort"]) / threshold
+            if share > strongest:
+                strongest = share
+                channel = c
+    if s["slow_open"] == 0 and strongest >= (GUARD_FACTOR if guarded else 1.0):
+        s["slow_open"] = channel + 1
+        s["slow_alerted"] = s["slow_day"]
+        return TREND_OPENED
+    if s["slow_open"] > 0 and strongest < CLEAR_SHARE:
+        s["slow_open"] = 0
+        return TREND_CLEARED
+    return 0
+
+
+@njit
+def learn(s, f, value, cohort):  # type: ignore[no-untyped-def]
+    """Let one day's feature move the baseline."""
+    n = learned(s, f)
+    if n <= 1:
+        s["slow_mean"][f] = value
+        return
+    rate = max(1 / HORIZON, 1 / n)
+    d = value - s["slow_mean"][f]
+    correction = 1.0
+    if n > READY:
+        bound = WINSOR * spread(s, f, cohort)
+        d = min(max(d, -bound), bound)
+        correction = 1 / WINSOR_SHARE
+    s["slow_mean"][f] += rate * d
+    s["slow_variance"][f] += rate * (d * d * correction - s["slow_variance"][f])
+
+
+@njit
+def close(s, day, rules, frozen):  # type: ignore[no-untyped-def]
+    """A judged day is over: advance the sums and learn the day before yesterday, unless it is frozen.
+
+    While the alert stands a sum is held at its threshold, so that it clears soon and never piles up.
+    """
+    for c in range(TRENDS):
+        before = s["slow_sum"][c]
+        total = next_sum(s, c, day[FEATURE[c]], rules["cohort"])
+        limit = rules["trend"][c] if s["slow_open"] > 0 and rules["trend"][c] > 0 else CEILING
+        s["slow_sum"][c] = min(total, limit)
+        if before <= 0 and total > 0:
+            s["slow_since"][c] = s["slow_day"]
+    s["slow_frozen"] = min(s["slow_frozen"] + 1, 255) if frozen else 0
+    learning = not frozen or s["slow_frozen"] > FREEZE
+    for f in range(FEATURES):
+        if math.isnan(day[f]):
+            continue
+        old = s["slow_waiting"][f, 0]
+        s["slow_waiting"][f, 0] = s["slow_waiting"][f, 1]
+        s["slow_waiting"][f, 1] = day[f]
+        if learning:
+            s["slow_learned"][f] = min(s["slow_learned"][f] + 1, 65535)
+            if s["slow_learned"][f] > WAIT:
+                learn(s, f, old, rules["cohort"])
+
+
+@njit
+def add(s, x, centre, half, night, new_half_hour):  # type: ignore[no-untyped-def]
+    """Count a reading into the day or the night that is being collected.
+
+    centre, half: what the acute baseline expects, ± 3 scales: a reading beyond counts as one at the bound,
+    so that artefacts and bursts of activity hardly move a night.
+    """
+    x = min(max(x, centre - half), centre + half)
+    if night:
+        s["night_count"] += 1.0
+        s["night_sum"] += x
+        s["night_residual"] += x - centre
+        s["night_square"] += (x - centre) * (x - centre)
+        s["night_halves"] = min(s["night_halves"] + new_half_hour, 255)
+    else:
+        s["day_count"] += 1.0
+        s["day_sum"] += x
+        s["day_halves"] = min(s["day_halves"] + new_half_hour, 255)
+
+
+@njit
+def features(s, frequent, day):  # type: ignore[no-untyped-def]
+    """Write what was collected to `day` (level, variability, rhythm; NaN where too little is known)."""
+    day[:] = np.nan
+    n = s["night_count"]
+    if not frequent:
+        if n > 0:
+            day[0] = s["night_sum"] / n
+        return
+    if s["night_halves"] < HALVES:
+        return
+    level = s["night_sum"] / n
+    residual = s["night_residual"] / n
+    day[0] = level
+    day[1] = 0.5 * math.log(max(s["night_square"] / n - residual * residual, LEAST_VARIANCE))
+    if s["day_halves"] >= HALVES:
+        day[2] = s["day_sum"] / s["day_count"] - level
+
+
+@njit
+def begin(s, number):  # type: ignore[no-untyped-def]
+    """Collect another day."""
+    s["slow_day"] = number
+    s["night_count"] = 0.0
+    s["night_sum"] = 0.0
+    s["night_residual"] = 0.0
+    s["night_square"] = 0.0
+    s["night_halves"] = 0
+    s["day_count"] = 0.0
+    s["day_sum"] = 0.0
+    s["day_halves"] = 0
+
+
+@njit
+def not_ready(s, f):  # type: ignore[no-untyped-def]
+    """Days still missing before a feature is scored; 0 when it is ready."""
+    return max(0, READY + WAIT - int(s["slow_learned"][f]))
