@@ -1,4 +1,7 @@
-"""Settings of a deployment: environment (VIGIE_…) over a TOML file (VIGIE_CONFIG) over the defaults.
+"""Settings of a deployment: environment (VIGIE_…) over files of secrets over TOML over the defaults.
+
+VIGIE_SECRETS names a folder whose file vigie_influx_token holds that setting, and so on; VIGIE_CONFIG
+names the TOML file.
 
 Secrets are SecretStr and never printed. An unknown key stops the start and names the nearest known one.
 """
@@ -17,7 +20,7 @@ from pydantic_settings.exceptions import SettingsError
 from models.catalog import ConfigurationError, Fault, nearest
 from streams.webhooks import secret_bytes
 
-BESIDE = ("config", "recordings", "test_kafka", "live")  # VIGIE_… names that are no settings
+BESIDE = ("config", "secrets", "recordings", "test_kafka", "live")  # VIGIE_… names that are no settings
 
 
 def is_loopback(host: str) -> bool:
@@ -81,6 +84,10 @@ class Settings(BaseSettings):
     influx_org: str | None = None
     influx_bucket: str | None = None
     influx_token: SecretStr | None = None
+    influx_raw_days: int = Field(90, ge=0)  # readings, bands and short windows; 0: for ever
+    influx_history_days: int = Field(
+        7305, ge=0
+    )  # hours, days and alerts: 20 years, as a French record (CSP R1112-7)
     endpoints: list[Endpoint] = []
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)  # None: no metrics server; 0: any free port
@@ -119,9 +126,9 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from overrides, environment and file, in this order. Raises ConfigurationError."""
+    """Settings from overrides, environment, secrets and file, in this order. Raises ConfigurationError."""
     known = list(Settings.model_fields)
-    file = os.environ.get("VIGIE_CONFIG")
+    file, secrets = os.environ.get("VIGIE_CONFIG"), _folder(os.environ.get("VIGIE_SECRETS"))
     values = _read(file) if file else {}
     faults = [Fault(str(file), key, "unknown key", nearest(key, known)) for key in values if key not in known]
     for name in os.environ:
@@ -131,10 +138,10 @@ def load_settings(**overrides: Any) -> Settings:
     if faults:
         raise ConfigurationError(faults)
     for key in list(values):
-        if f"VIGIE_{key.upper()}" in os.environ:
+        if f"VIGIE_{key.upper()}" in os.environ or (secrets and (secrets / f"vigie_{key}").exists()):
             del values[key]
     try:
-        settings = Settings(**{**values, **overrides})
+        settings = Settings(_secrets_dir=secrets, **{**values, **overrides})
     except ValidationError as error:
         raise ConfigurationError(_faults(error, values, file)) from None
     except SettingsError:  # its text and its cause hold the value, which may be a secret
@@ -143,6 +150,11 @@ def load_settings(**overrides: Any) -> Settings:
         raise ConfigurationError([fault]) from None
     _check_whole(settings, file)
     return settings
+
+
+def _folder(name: str | None) -> Path | None:
+    """The folder of secrets, None when it is not there yet: a secret that lacks then is told by its name."""
+    return Path(name) if name and Path(name).is_dir() else None
 
 
 def _read(file: str) -> dict[str, Any]:

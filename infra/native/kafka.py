@@ -6,7 +6,7 @@ from pathlib import Path
 from kafka.admin import KafkaAdminClient
 
 from infra.native.artefacts import NotToBeHad, cache, need, run, versions
-from infra.native.process import LOOPBACK, Server, free_port
+from infra.native.process import LOOPBACK, Server, free_port, listens
 
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"  # any id of 16 bytes in base64
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
@@ -61,6 +61,8 @@ def server(folder: Path, port: int = 0) -> Server:
 
 
 def _up(address: str) -> bool:
+    if not listens(address):  # the client would wait longer and longer between its own tries
+        return False
     try:
         KafkaAdminClient(bootstrap_servers=address).close()
     except Exception:  # whatever the client says of a broker that is not up yet

@@ -126,6 +126,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def listens(address: str) -> bool:
+    """Whether somebody takes connections at host:port."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
 def answers(url: str) -> bool:
     """Whether a GET is answered with 200."""
     try:
