@@ -17,6 +17,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     start_http_server,
 )
@@ -83,6 +84,11 @@ PENDING: Final = _gauge("vigie_deliveries_pending", "Deliveries not settled yet.
 OLDEST: Final = _gauge(
     "vigie_delivery_oldest_timestamp_seconds", "Since when the oldest waits, 0 when none does.", "endpoint"
 )
+
+
+CLOCK: Final = _gauge("vigie_clock_timestamp_seconds", "This machine's clock when scraped, since 1970.")
+CLOCK.set_function(time.time)  # beside Prometheus's own time of the scrape, it tells a wrong clock
+ProcessCollector(namespace="vigie", registry=REGISTRY)  # memory, descriptors, start
 
 
 class Words(msgspec.Struct):
