@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     influx_org: str | None = None
     influx_bucket: str | None = None
     influx_token: SecretStr | None = None
+    influx_ca: Path | None = None  # the certificate to trust; None: those of the system
     influx_raw_days: int = Field(90, ge=0)  # readings, bands and short windows; 0: for ever
     influx_history_days: int = Field(
         7305, ge=0
@@ -183,7 +184,8 @@ def _check_whole(settings: Settings, file: str | None) -> None:
     source, faults = file or "environment", []
     if settings.sink == "influx":
         for key in ("influx_url", "influx_org", "influx_bucket", "influx_token"):
-            if getattr(settings, key) is None:
+            value = getattr(settings, key)
+            if value is None or (isinstance(value, SecretStr) and not value.get_secret_value()):
                 faults.append(Fault(source, key, "is not set", f"set VIGIE_{key.upper()}, or another sink"))
     names = [endpoint.name for endpoint in settings.endpoints]
     for name in sorted({name for name in names if names.count(name) > 1}):

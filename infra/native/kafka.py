@@ -47,16 +47,20 @@ def jars() -> Path:
 def server(folder: Path, port: int = 0) -> Server:
     """A broker whose data are kept in a folder of its own. Raises NotToBeHad."""
     port = port or free_port()
+    text = PROPERTIES.format(broker=port, controller=free_port(), folder=folder / "data")
+    return server_of(folder, text, f"{LOOPBACK}:{port}")
+
+
+def server_of(folder: Path, text: str, address: str) -> Server:
+    """A broker of other properties, whose clients come in at an address. Raises NotToBeHad."""
     folder.mkdir(parents=True, exist_ok=True)
     properties = folder / "server.properties"
-    text = PROPERTIES.format(broker=port, controller=free_port(), folder=folder / "data")
     properties.write_text(text, "utf-8")
     java = ["java", "-Xmx512m", "-cp", f"{jars()}/*"]
     form = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(properties)]
     done = subprocess.run([*form, "--ignore-formatted"], capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise NotToBeHad(f"Kafka cannot format {folder}: {done.stderr[-500:]}")
-    address = f"{LOOPBACK}:{port}"
     return Server("kafka", [*java, "kafka.Kafka", str(properties)], folder, address, lambda: _up(address))
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,10 +25,12 @@ def authorization(credential: str) -> str:
 class InfluxApi:
     """Calls to one server with one credential; None for the calls that need none."""
 
-    def __init__(self, url: str, credential: str | None) -> None:
+    def __init__(self, url: str, credential: str | None, ca: Path | None = None) -> None:
         self._url = url.rstrip("/")
         self._headers = {} if credential is None else {"Authorization": authorization(credential)}
-        self._pool = urllib3.PoolManager(timeout=SECONDS, retries=False)
+        self._pool = urllib3.PoolManager(
+            timeout=SECONDS, retries=False, ca_certs=None if ca is None else str(ca)
+        )
 
     def call(self, method: str, path: str, body: object = None, **query: str) -> Any:
         """The decoded answer, None when it is empty. Raises InfluxAnswer when it is no 2xx."""

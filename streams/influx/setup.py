@@ -16,6 +16,11 @@ WRITER: Final = "vigie_influx_token"  # the file's name is the setting's: VIGIE_
 READER: Final = "grafana_influx_token"
 
 
+def access(settings: Settings, credential: str | None) -> InfluxApi:
+    """The deployment's server, with some credential."""
+    return InfluxApi(str(settings.influx_url), credential, settings.influx_ca)
+
+
 def look(admin: InfluxApi, settings: Settings, folder: Path) -> State:
     """What there is. Raises InfluxAnswer."""
     name, database = str(settings.influx_org), str(settings.influx_bucket)
@@ -81,8 +86,7 @@ def admit(settings: Settings, folder: Path, set_up: bool) -> InfluxApi:
 
     Raises InfluxAnswer with the remedy.
     """
-    url = str(settings.influx_url)
-    nobody = InfluxApi(url, None)
+    nobody = access(settings, None)
     if nobody.call("GET", "/api/v2/setup")["allowed"]:
         if not set_up:
             raise InfluxAnswer("nobody has set this server up; run `vigie influx setup`")
@@ -99,7 +103,7 @@ def admit(settings: Settings, folder: Path, set_up: bool) -> InfluxApi:
     token = read_secret(folder, ADMIN_TOKEN)
     if token is None:
         raise InfluxAnswer(f"the server is set up already; put an operator token into {folder / ADMIN_TOKEN}")
-    return InfluxApi(url, token)
+    return access(settings, token)
 
 
 def _make_writer(admin: InfluxApi, settings: Settings, folder: Path, state: State) -> None:
@@ -145,14 +149,14 @@ def _account(one: dict[str, Any]) -> tuple[str, set[str]]:
 def _writer_enters(settings: Settings, credential: str | None) -> bool:
     if credential is None:
         return False
-    api, database = InfluxApi(str(settings.influx_url), credential), str(settings.influx_bucket)
+    api, database = access(settings, credential), str(settings.influx_bucket)
     return all(api.ask("POST", "/write", b"", db=database, rp=rp).status == 204 for rp in (RAW, HISTORY))
 
 
 def _reader_enters(settings: Settings, credential: str | None) -> bool:
     if credential is None:
         return False
-    api, database = InfluxApi(str(settings.influx_url), credential), str(settings.influx_bucket)
+    api, database = access(settings, credential), str(settings.influx_bucket)
     return api.ask("GET", "/query", db=database, q="SHOW MEASUREMENTS").status == 200
 
 

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import urllib3
@@ -27,6 +28,7 @@ LINES: Final = 5000  # of a request; the server's own advice
 REQUEST_MILLISECONDS: Final = 10_000
 LONGEST_WAIT: Final = 300.0  # seconds; a longer Retry-After is cut to this
 REMEDIES: Final = {
+    0: "InfluxDB's certificate is not trusted: set VIGIE_INFLUX_CA",  # so the client numbers a TLS fault
     401: "InfluxDB knows no such token (401): set VIGIE_INFLUX_TOKEN",
     403: "the token may not write to the bucket (403): give it the right, or set VIGIE_INFLUX_TOKEN",
     404: "nothing leads to the bucket (404): `vigie influx setup`, or set VIGIE_INFLUX_BUCKET",
@@ -87,12 +89,13 @@ def alert_line(t: transitions.Transition) -> bytes:
 class InfluxSink:
     """Writes through influxdb-client on a thread; one request at a time."""
 
-    def __init__(self, url: str, bucket: str, credential: str) -> None:
+    def __init__(self, url: str, bucket: str, credential: str, ca: Path | None = None) -> None:
         self._bucket = bucket
         self._client = InfluxDBClient(
             url,
             credential,
             timeout=REQUEST_MILLISECONDS,
+            ssl_ca_cert=None if ca is None else str(ca),
             retries=False,  # retries are ours
         )
         self._client.api_client.set_default_header("Authorization", authorization(credential))
@@ -103,7 +106,8 @@ class InfluxSink:
         """The sink that settings describe; load_settings has seen to it that nothing lacks."""
         if not (settings.influx_url and settings.influx_bucket and settings.influx_token):
             raise ValueError("the influx sink needs url, bucket and token")
-        return cls(settings.influx_url, settings.influx_bucket, settings.influx_token.get_secret_value())
+        token = settings.influx_token.get_secret_value()
+        return cls(settings.influx_url, settings.influx_bucket, token, settings.influx_ca)
 
     async def write_results(self, frames: list[bytes]) -> list[Refused]:
         """Write the lines of the frames, in bounded requests."""
