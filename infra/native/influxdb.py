@@ -19,6 +19,11 @@ FLUX = "github.com/influxdata/flux"
 TAGS = "sqlite_foreign_keys,sqlite_json"
 
 
+def is_had() -> bool:
+    """Whether it is built already."""
+    return (cache("influxdb", versions()["influxdb"]["version"]) / "influxd").exists()
+
+
 def binary() -> Path:
     """The influxd of versions.toml, built on first use (9 minutes of two cores, 4.4 GB of disk).
 
@@ -52,7 +57,7 @@ def _build(version: str, folder: Path, built: Path) -> None:
     need("building InfluxDB", "go", "cargo", "gcc", "pkg-config")
     record = folder / "build.txt"
     go = {"GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"}
-    _check_go(run(["go", "env", "GOVERSION"], folder, record, **go).strip())
+    check_go(run(["go", "env", "GOVERSION"], folder, record, **go).strip())
     module = run(["go", "mod", "download", "-json", f"{MODULE}@v{version}"], folder, record, **go)
     source = folder / "source"
     _copy(Path(json.loads(module)["Dir"]), source)
@@ -82,7 +87,7 @@ def _build(version: str, folder: Path, built: Path) -> None:
     shutil.rmtree(flux)
 
 
-def _check_go(version: str) -> None:
+def check_go(version: str) -> None:
     """Raises NotToBeHad when Go is too old for the module."""
     oldest = versions()["influxdb"]["go"]
     found = version.removeprefix("go").partition(" ")[0]

@@ -30,13 +30,19 @@ group.initial.rebalance.delay.ms=0
 """
 
 
+def is_had() -> bool:
+    """Whether the jars are fetched already."""
+    wanted = versions()["kafka"]
+    return bool(list((cache("kafka", wanted["version"]) / "lib").glob(f"kafka_{wanted['scala']}-*.jar")))
+
+
 def jars() -> Path:
     """The folder of Kafka's jars, fetched on first use. Raises NotToBeHad."""
     wanted = versions()["kafka"]
     need("Kafka", "java")
     root = cache("kafka", wanted["version"])
     folder = root / "lib"
-    if not list(folder.glob(f"kafka_{wanted['scala']}-*.jar")):
+    if not is_had():
         need("fetching Kafka", "mvn")
         (root / "pom.xml").write_text(POM.format(**wanted), "utf-8")
         command = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]

@@ -1,4 +1,8 @@
-"""Tests against real servers: skipped, with the reason, where a server cannot be had."""
+"""Tests against real servers: skipped, with the reason, where a server cannot be had.
+
+Without VIGIE_LIVE they run with what is there already; VIGIE_LIVE=1 also fetches and builds what is not
+(InfluxDB: some minutes, once), VIGIE_LIVE=0 skips them.
+"""
 
 import os
 from collections.abc import Callable
@@ -6,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from infra.native import influxdb, kafka
 from infra.native.artefacts import NotToBeHad
 from infra.native.process import Server
 
 
 def server(make: Callable[[Path], Server], folder: Path) -> Server:
     """A server, or the test is skipped and says what to install."""
-    if os.environ.get("VIGIE_LIVE") != "1":
-        pytest.skip("live tests run with VIGIE_LIVE=1")
+    wish = os.environ.get("VIGIE_LIVE")
+    if wish == "0":
+        pytest.skip("VIGIE_LIVE=0")
+    if wish != "1" and not (kafka.is_had() and influxdb.is_had()):
+        pytest.skip("no servers yet: `make servers` fetches and builds them, once")
     try:
         return make(folder)
     except NotToBeHad as error:

@@ -1,4 +1,4 @@
-"""The settings of infra/compose.yaml on the same versions, without containers. Run with VIGIE_LIVE=1."""
+"""The settings of infra/compose.yaml on the same versions, without containers."""
 
 from pathlib import Path
 

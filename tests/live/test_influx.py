@@ -1,4 +1,4 @@
-"""InfluxDB itself: set up, its credentials' limits, and the sink. Run with VIGIE_LIVE=1."""
+"""InfluxDB itself: set up, its credentials' limits, and the sink."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""The whole journey on real servers: Kafka → two workers → InfluxDB and a nurse. Run with VIGIE_LIVE=1."""
+"""The whole journey on real servers: Kafka → two workers → InfluxDB and a nurse."""
 
 import base64
 import json

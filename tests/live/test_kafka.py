@@ -1,4 +1,4 @@
-"""The journey on a real Kafka: kills, joins and leaves change nothing. Run with VIGIE_LIVE=1."""
+"""The journey on a real Kafka: kills, joins and leaves change nothing."""
 
 import os
 import subprocess

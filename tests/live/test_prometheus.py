@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager over Vigie's own files, and a real worker. Run with VIGIE_LIVE=1."""
+"""Prometheus and Alertmanager over Vigie's own files, and a real worker."""
 
 import json
 import time
@@ -31,7 +31,9 @@ def test_prometheus_scrapes_the_worker_and_alertmanager_hears_of_its_end(tmp_pat
     manager = live.server(prometheus.alertmanager, tmp_path / "alertmanager")
     with (
         manager.running(),
-        prometheus.prometheus(tmp_path / "prometheus", 0, manager.address).running() as server,
+        live.server(
+            lambda folder: prometheus.prometheus(folder, 0, manager.address), tmp_path / "prometheus"
+        ).running() as server,
     ):
 
         def ask(query: str) -> dict[str, float]:
