@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.native import influxdb, kafka
 from infra.native.artefacts import NotToBeHad
+from infra.native.influxdb import is_had as has_influxdb
+from infra.native.kafka import is_had as has_kafka
 from infra.native.process import Server
 
 
@@ -20,7 +21,7 @@ def server(make: Callable[[Path], Server], folder: Path) -> Server:
     wish = os.environ.get("VIGIE_LIVE")
     if wish == "0":
         pytest.skip("VIGIE_LIVE=0")
-    if wish != "1" and not (kafka.is_had() and influxdb.is_had()):
+    if wish != "1" and not (has_kafka() and has_influxdb()):
         pytest.skip("no servers yet: `make servers` fetches and builds them, once")
     try:
         return make(folder)

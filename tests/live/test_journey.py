@@ -18,14 +18,10 @@ from infra.native import influxdb
 from infra.native.process import free_port
 from streams.cli import main
 from streams.commands.send import rows
-from streams.influx.api import InfluxApi
-from streams.influx.setup import READER
 from streams.ingest.clock import stamp
 from streams.ingest.sources import Line
-from streams.secret_files import read_secret
-from streams.sinks import lines
 from tests import live, workers
-from tests.live import kafka
+from tests.live import influx, kafka
 from tests.test_health import status
 from tests.test_worker import ward
 
@@ -71,20 +67,14 @@ def test_what_goes_into_kafka_is_in_influxdb_and_with_the_nurse(
     tmp_path: Path, nurse: ThreadingHTTPServer
 ) -> None:
     with ExitStack() as stack:
-        influx = stack.enter_context(live.server(influxdb.server, tmp_path / "influxdb").running())
+        server = stack.enter_context(live.server(influxdb.server, tmp_path / "influxdb").running())
         broker = stack.enter_context(kafka.broker(tmp_path / "kafka"))
         secret = "whsec_" + base64.b64encode(b"a test's secret of thirty bytes").decode()
         endpoint = {"name": "nurse", "url": f"http://127.0.0.1:{nurse.server_address[1]}/", "secret": secret}
         settings = workers.environment(
             tmp_path,
             VIGIE_BROKER=f"batch://{broker}",
-            VIGIE_SINK="influx",
-            VIGIE_INFLUX_URL=influx.address,
-            VIGIE_INFLUX_ORG="clinic",
-            VIGIE_INFLUX_BUCKET="vigie",
-            VIGIE_INFLUX_RAW_DAYS="0",
-            VIGIE_INFLUX_HISTORY_DAYS="0",
-            VIGIE_SECRETS=str(tmp_path / "secrets"),
+            **influx.settings(server.address, tmp_path / "secrets"),
             VIGIE_ENDPOINTS=json.dumps([endpoint]),
         )
         for command in (["influx", "setup"], ["topics"], ["topics", "--check"], ["influx", "check"]):
@@ -123,18 +113,7 @@ def test_what_goes_into_kafka_is_in_influxdb_and_with_the_nurse(
         assert Nurse.told == wanted
         assert [workers.stop(process) for process in running] == [0, 0]
 
-        token = read_secret(tmp_path / "secrets", READER)
-        grafana = InfluxApi(influx.address, token)
-
-        def count(source: str, field: str) -> int:
-            query = f"SELECT count({field}) FROM {source}"
-            answer = grafana.call("GET", "/query", db="vigie", q=query)["results"][0]
-            return sum(series["values"][0][1] for series in answer.get("series", ()))
-
-        told = {line for frame in client.values("vigie.results") for line in frame.splitlines()}
-        keys = {row[:5] for row in lines.read(told).rows}
-        for measurement, field in (("window", "count"), ("reading", "value"), ("baseline", "score")):
-            stored = sum(count(f"{policy}.{measurement}", field) for policy in ("autogen", "history"))
-            assert stored == sum(key[0] == measurement for key in keys), measurement
-        assert count("history.alert", "sequence") == len(wanted) > 100
+        frames, bodies = client.values("vigie.results"), client.values("vigie.alerts")
+        assert influx.stored(server.address, tmp_path / "secrets") == influx.wanted(frames, bodies)
+        assert len(wanted) > 100
         assert client.values("vigie.rejects")  # repeats, as the ward sends them
