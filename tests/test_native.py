@@ -87,7 +87,7 @@ def test_a_process_that_took_over_an_id_is_left_alone() -> None:
 
 def test_up_and_down_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "servers"
-    monkeypatch.setattr("infra.native.__main__.MAKERS", {"web": lambda folder, port: _made(folder, port)})
+    monkeypatch.setattr("infra.native.__main__.MAKERS", {"web": _made})
     up = CliRunner().invoke(main, ["up", "--folder", str(folder), "--only", "web"])
     assert up.exit_code == 0, up.output
     assert folder.stat().st_mode & 0o077 == 0
@@ -105,20 +105,18 @@ def test_up_and_down_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_server_that_does_not_come_up_takes_the_others_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[Server] = []
+    started: list[Identity] = []
 
-    def first(folder: Path, port: int) -> Server:
-        started.append(_made(folder, port))
-        return started[0]
-
-    def second(folder: Path, port: int) -> Server:
+    def other(folder: Path, port: int) -> Server:
+        of = json.loads((folder.parent / RECORD).read_text())["web"]
+        started.append(Identity(of["pid"], of["start"]))
         raise NotToBeHad("apt-get install something")
 
-    monkeypatch.setattr("infra.native.__main__.MAKERS", {"web": first, "other": second})
+    monkeypatch.setattr("infra.native.__main__.MAKERS", {"web": _made, "other": other})
     done = CliRunner().invoke(main, ["up", "--folder", str(tmp_path / "servers"), "--only", "web,other"])
     assert done.exit_code == 1
     assert "apt-get install something" in done.output
-    assert not listens(started[0].address)
+    assert not started[0].lives()
     assert not (tmp_path / "servers").exists()
 
 
