@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench nightly clean
+.PHONY: install demo test check bench nightly servers servers-down clean
 
 install: $(STAMP)
 
@@ -19,7 +19,7 @@ test: install
 	$(BIN)/python -m pytest
 
 check: install
-	$(BIN)/ruff check models streams tests
+	$(BIN)/ruff check infra models streams tests
 	$(BIN)/mypy
 
 bench: install
@@ -27,6 +27,12 @@ bench: install
 
 nightly: install
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest
+
+servers: install
+	$(BIN)/python -m infra.native up
+
+servers-down: install
+	$(BIN)/python -m infra.native down
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

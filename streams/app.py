@@ -8,7 +8,7 @@ import faust
 import mode
 from faust.transport.drivers import TRANSPORTS
 
-from streams import metrics
+from streams import health, metrics
 from streams.agents import notify, store, watch
 from streams.settings import Settings
 
@@ -22,6 +22,11 @@ async def _nothing() -> None:
     """Without the watch role there is no state to save."""
 
 
+def _recovered() -> bool:
+    """Without the watch role there is no state to recover."""
+    return True
+
+
 class App(faust.App):
     """Faust with batches, and a last checkpoint before it stops."""
 
@@ -29,6 +34,7 @@ class App(faust.App):
         self.batch_topics: set[str] = set()
         self.before_revoke = _nothing
         self.final_checkpoint = _nothing
+        self.recovered = _recovered
         super().__init__(*args, **kwargs)
 
     async def on_stop(self) -> None:
@@ -74,6 +80,7 @@ def create_app(settings: Settings, roles: set[str]) -> App:
     for role in sorted(roles):
         ROLES[role](app, settings)
     metrics.attach(app, settings)
+    health.attach(app, settings)
     return app
 
 

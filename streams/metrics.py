@@ -4,7 +4,6 @@ Closed means: fixed here, in the core, or by the settings (sinks, endpoints). No
 becomes a label value before it is found in its set, so that no input can make new series.
 """
 
-import asyncio
 import time
 from collections import Counter as Counts
 from collections.abc import Iterable, Iterator
@@ -17,8 +16,8 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
-    start_http_server,
 )
 
 from models.pipeline import Ledger, Outputs
@@ -83,6 +82,11 @@ PENDING: Final = _gauge("vigie_deliveries_pending", "Deliveries not settled yet.
 OLDEST: Final = _gauge(
     "vigie_delivery_oldest_timestamp_seconds", "Since when the oldest waits, 0 when none does.", "endpoint"
 )
+
+
+CLOCK: Final = _gauge("vigie_clock_timestamp_seconds", "This machine's clock when scraped, since 1970.")
+CLOCK.set_function(time.time)  # beside Prometheus's own time of the scrape, it tells a wrong clock
+ProcessCollector(namespace="vigie", registry=REGISTRY)  # memory, descriptors, start
 
 
 class Words(msgspec.Struct):
@@ -163,21 +167,10 @@ def lag(app: Any, topic: str) -> int:
 
 
 def attach(app: Any, settings: Settings) -> None:
-    """Serve the metrics on their port while the app runs, and keep the lag fresh. No port: no server."""
-    port = settings.metrics_port
-    if port is None:
+    """Make all series, and keep the lag fresh. No port in the settings: nobody asks."""
+    if settings.metrics_port is None:
         return
     prepare(settings)
-
-    @app.task
-    async def serve() -> None:
-        server, thread = start_http_server(port, addr=settings.metrics_host, registry=REGISTRY)
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.to_thread(server.shutdown)
-            server.server_close()
-            thread.join()
 
     @app.timer(interval=LAG_SECONDS)
     async def look() -> None:

@@ -1,4 +1,7 @@
-"""Settings of a deployment: environment (VIGIE_…) over a TOML file (VIGIE_CONFIG) over the defaults.
+"""Settings of a deployment: environment (VIGIE_…) over files of secrets over TOML over the defaults.
+
+VIGIE_SECRETS names a folder whose file vigie_influx_token holds that setting, and so on; VIGIE_CONFIG
+names the TOML file.
 
 Secrets are SecretStr and never printed. An unknown key stops the start and names the nearest known one.
 """
@@ -27,7 +30,7 @@ REMEDIES = {  # by the beginning of pydantic's name of a fault
     "string": 'write text in quotes: "…"',
     "list": 'write [{"name":…,"url":…,"secret":…}]',
 }
-BESIDE = ("config", "recordings", "test_kafka", "live")  # VIGIE_… names that are no settings
+BESIDE = ("config", "secrets", "recordings", "test_kafka", "live")  # VIGIE_… names that are no settings
 
 
 class Settings(BaseSettings):
@@ -49,6 +52,11 @@ class Settings(BaseSettings):
     influx_org: str | None = None
     influx_bucket: str | None = None
     influx_token: SecretStr | None = None
+    influx_ca: Path | None = None  # the certificate to trust; None: those of the system
+    influx_raw_days: int = Field(90, ge=0)  # readings, bands and short windows; 0: for ever
+    influx_history_days: int = Field(
+        7305, ge=0
+    )  # hours, days and alerts: 20 years, as a French record (CSP R1112-7)
     endpoints: Annotated[list[Endpoint], NoDecode] = []
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)  # None: no metrics server; 0: any free port
@@ -104,11 +112,12 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from overrides, environment and file, in this order.
+    """Settings from overrides, environment, secrets and file, in this order.
 
     Raises ConfigurationError with every fault; its rest is the settings where single values are good.
     """
     known, file = list(Settings.model_fields), os.environ.get("VIGIE_CONFIG")
+    secrets = _folder(os.environ.get("VIGIE_SECRETS"))
     faults: list[Fault] = []
     values: dict[str, Any] = {}
     if file:
@@ -124,10 +133,16 @@ def load_settings(**overrides: Any) -> Settings:
         if name.startswith("VIGIE_") and key not in (*known, *BESIDE):
             close = nearest(name, [f"VIGIE_{key.upper()}" for key in known])
             faults.append(Fault("environment", name, "unknown key", close))
-    values = {k: v for k, v in values.items() if k in known and f"VIGIE_{k.upper()}" not in os.environ}
+    values = {
+        key: value
+        for key, value in values.items()
+        if key in known
+        and f"VIGIE_{key.upper()}" not in os.environ
+        and not (secrets and (secrets / f"vigie_{key}").exists())
+    }
     settings = None
     try:
-        settings = Settings(**{**values, **overrides})
+        settings = Settings(_secrets_dir=secrets, **{**values, **overrides})
     except ValidationError as error:  # neither its text nor its cause may be told: they may hold a secret
         faults += [_fault(found, values, file) for found in error.errors(include_input=False)]
     if settings is not None:
@@ -135,6 +150,11 @@ def load_settings(**overrides: Any) -> Settings:
     if faults or settings is None:
         raise ConfigurationError(faults, settings) from None
     return settings
+
+
+def _folder(name: str | None) -> Path | None:
+    """The folder of secrets, None when it is not there yet: a secret that lacks then is told by its name."""
+    return Path(name) if name and Path(name).is_dir() else None
 
 
 def _fault(found: ErrorDetails, values: dict[str, Any], file: str | None) -> Fault:
@@ -159,7 +179,8 @@ def _whole_faults(settings: Settings, file: str | None) -> list[Fault]:
     source, faults = file or "environment", []
     if settings.sink == "influx":
         for key in ("influx_url", "influx_org", "influx_bucket", "influx_token"):
-            if getattr(settings, key) is None:
+            value = getattr(settings, key)
+            if value is None or (isinstance(value, SecretStr) and not value.get_secret_value()):
                 faults.append(Fault(source, key, "is not set", f"set VIGIE_{key.upper()}, or another sink"))
     names = [endpoint.name for endpoint in settings.endpoints]
     for name in sorted({name for name in names if names.count(name) > 1}):

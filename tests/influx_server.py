@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-TOKEN, ORGANISATION, BUCKET = "a token of this test", "clinic", "vigie"
+from streams.influx.api import authorization
+
+CREDENTIAL, BUCKET = "vigie-writer:a password of this test", "vigie"
 LINE = re.compile(rb'(\w+(?:,\w+=[\w-]+)+) ((?:\w+=(?:-?[\d.]+i?|true|false|"(?:[^"\\]|\\.)*"),?)+) (-?\d+)')
 OLDEST = 1_500_000_000_000_000_000  # ns; what is older is older than the bucket keeps
 
@@ -26,7 +28,7 @@ class Influx:
 
     async def start(self) -> "Influx":
         app = web.Application(client_max_size=1 << 30)
-        app.router.add_post("/api/v2/write", self.take)
+        app.router.add_post("/write", self.take)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -50,9 +52,9 @@ class Influx:
             return web.Response(status=503)
         if self.answers:
             return self.answers.pop(0)()
-        if request.headers.get("Authorization") != f"Token {TOKEN}":
+        if request.headers.get("Authorization") != authorization(CREDENTIAL):
             return web.json_response({"code": "unauthorized"}, status=401)
-        if (request.query["org"], request.query["bucket"]) != (ORGANISATION, BUCKET):
+        if request.query["db"] != BUCKET or request.query["rp"] not in ("autogen", "history"):
             return web.json_response({"code": "not found"}, status=404)
         if len(body) > self.largest:
             return web.Response(status=413)

@@ -15,7 +15,7 @@ from streams.sinks import SinkMisconfigured, SinkUnavailable
 from streams.sinks.influx import LINES, InfluxSink, alert_line
 from streams.sinks.transitions import read
 from tests import workers
-from tests.influx_server import BUCKET, OLDEST, ORGANISATION, TOKEN, Influx
+from tests.influx_server import BUCKET, CREDENTIAL, OLDEST, Influx
 from tests.test_sqlite_sink import transition
 from tests.test_worker import append, ward
 
@@ -39,7 +39,7 @@ async def server() -> AsyncIterator[Influx]:
 
 @pytest.fixture
 async def sink(server: Influx) -> AsyncIterator[InfluxSink]:
-    opened = InfluxSink(server.url, ORGANISATION, BUCKET, TOKEN)
+    opened = InfluxSink(server.url, BUCKET, CREDENTIAL)
     yield opened
     await opened.close()
 
@@ -106,17 +106,17 @@ async def test_a_request_too_large_is_halved(server: Influx, sink: InfluxSink) -
 
 
 @pytest.mark.parametrize(
-    ("organisation", "bucket", "token", "remedy"),
+    ("bucket", "token", "remedy"),
     [
-        (ORGANISATION, BUCKET, "another", "VIGIE_INFLUX_TOKEN"),
-        ("nobody", BUCKET, TOKEN, "VIGIE_INFLUX_BUCKET"),
-        (ORGANISATION, "nothing", TOKEN, "VIGIE_INFLUX_BUCKET"),
+        (BUCKET, "another", "VIGIE_INFLUX_TOKEN"),
+        (BUCKET, "vigie-writer:another", "VIGIE_INFLUX_TOKEN"),
+        ("nothing", CREDENTIAL, "VIGIE_INFLUX_BUCKET"),
     ],
 )
 async def test_wrong_settings_are_told_with_their_remedy_and_without_the_token(
-    server: Influx, organisation: str, bucket: str, token: str, remedy: str
+    server: Influx, bucket: str, token: str, remedy: str
 ) -> None:
-    sink = InfluxSink(server.url, organisation, bucket, token)
+    sink = InfluxSink(server.url, bucket, token)
     with pytest.raises(SinkMisconfigured, match=remedy) as caught:
         await sink.write_results([line(1)])
     assert token not in str(caught.value)
@@ -155,7 +155,7 @@ async def test_a_redirect_is_not_followed(server: Influx, sink: InfluxSink) -> N
 
 
 async def test_nobody_there_is_away() -> None:
-    sink = InfluxSink(f"http://127.0.0.1:{unused_port()}", ORGANISATION, BUCKET, TOKEN)
+    sink = InfluxSink(f"http://127.0.0.1:{unused_port()}", BUCKET, CREDENTIAL)
     with pytest.raises(SinkUnavailable, match="does not answer"):
         await sink.write_results([line(1)])
     await sink.close()
@@ -196,9 +196,9 @@ async def test_a_sink_that_is_away_delays_only_itself_and_loses_nothing(
         tmp_path,
         VIGIE_SINK="influx",
         VIGIE_INFLUX_URL=server.url,
-        VIGIE_INFLUX_ORG=ORGANISATION,
+        VIGIE_INFLUX_ORG="clinic",
         VIGIE_INFLUX_BUCKET=BUCKET,
-        VIGIE_INFLUX_TOKEN=TOKEN,
+        VIGIE_INFLUX_TOKEN=CREDENTIAL,
         VIGIE_ENDPOINTS=json.dumps([endpoint]),
     )
     for _ in range(300):
@@ -218,5 +218,5 @@ async def test_a_sink_that_is_away_delays_only_itself_and_loses_nothing(
     assert sum(key[0].startswith(b"alert") for key in server.points) == len(alerts)
     said = (tmp_path / "worker.txt").read_text()
     assert "sink away" in said
-    assert TOKEN not in said
+    assert CREDENTIAL not in said
     await runner.cleanup()

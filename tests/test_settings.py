@@ -100,3 +100,15 @@ def test_the_defaults_are_the_embedded_deployment() -> None:
     assert settings.log_folder() == Path("vigie-data")
     assert settings.results_database() == Path("vigie-data/results.db")
     assert settings.topic("alerts") == "vigie.alerts"
+
+
+def test_a_secret_in_a_file_wins_over_toml_and_loses_to_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vigie.toml").write_text('influx_token = "of-toml"\n')
+    (tmp_path / "vigie_influx_token").write_text("of-file\n")
+    monkeypatch.setenv("VIGIE_CONFIG", str(tmp_path / "vigie.toml"))
+    monkeypatch.setenv("VIGIE_SECRETS", str(tmp_path))
+    assert load_settings().secrets() == ["of-file"]
+    monkeypatch.setenv("VIGIE_INFLUX_TOKEN", "of-environment")
+    assert load_settings().secrets() == ["of-environment"]

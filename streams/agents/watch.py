@@ -33,12 +33,15 @@ def attach(app: Any, settings: Settings) -> None:
     checkpoint = Checkpoint(app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone))
     app.before_revoke = checkpoint.release
     app.final_checkpoint = checkpoint.save
+    app.recovered = lambda: set(checkpoint.cores) == owned()
+
+    def owned() -> set[int]:
+        return {tp.partition for tp in app.consumer.assignment() if tp.topic == readings}
 
     @table.on_recover
     async def recovered() -> None:
         try:
-            mine = {tp.partition for tp in app.consumer.assignment() if tp.topic == readings}
-            await checkpoint.recover(mine)
+            await checkpoint.recover(owned())
         except Exception as error:  # Faust swallows what this raises: an unknown format must stop us
             await app.crash(error)
             raise

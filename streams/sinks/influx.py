@@ -3,7 +3,8 @@
 What the server answers decides (measured on 2.7 and 2.9): after a 400 nothing of the batch has landed,
 after a 422 all but the dropped points; both are halved until the offending lines stand alone. Writing a
 point again is harmless: the same series and time are the same point. The server's text repeats
-patients' lines, so none of it is ever passed on.
+patients' lines, so none of it is ever passed on. Why version 1's address is written to, and which
+buckets there are: streams/influx/plan.py.
 """
 
 import asyncio
@@ -11,13 +12,15 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import urllib3
 from influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
+from streams.influx.api import authorization
+from streams.influx.plan import HISTORY, RAW
 from streams.settings import Settings
 from streams.sinks import Refused, SinkMisconfigured, SinkUnavailable, lines, transitions
 
@@ -25,9 +28,10 @@ LINES: Final = 5000  # of a request; the server's own advice
 REQUEST_MILLISECONDS: Final = 10_000
 LONGEST_WAIT: Final = 300.0  # seconds; a longer Retry-After is cut to this
 REMEDIES: Final = {
+    0: "InfluxDB's certificate is not trusted: set VIGIE_INFLUX_CA",  # so the client numbers a TLS fault
     401: "InfluxDB knows no such token (401): set VIGIE_INFLUX_TOKEN",
     403: "the token may not write to the bucket (403): give it the right, or set VIGIE_INFLUX_TOKEN",
-    404: "there is no such bucket or organisation (404): create it, or set VIGIE_INFLUX_BUCKET and _ORG",
+    404: "nothing leads to the bucket (404): `vigie influx setup`, or set VIGIE_INFLUX_BUCKET",
 }
 TOO_MANY: Final = 429
 SPLIT: Final = {
@@ -38,6 +42,11 @@ SPLIT: Final = {
 _DROPPED: Final = re.compile(rb"dropped=([0-9]+)")
 _TAG: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": " ", "\r": " "})
+
+
+def is_kept_for_years(line: bytes) -> bool:
+    """Whether a line of results is an hourly or daily window; all others are raw."""
+    return b",window=1h " in line or b",window=1d " in line
 
 
 def alert_line(t: transitions.Transition) -> bytes:
@@ -80,27 +89,25 @@ def alert_line(t: transitions.Transition) -> bytes:
 class InfluxSink:
     """Writes through influxdb-client on a thread; one request at a time."""
 
-    def __init__(self, url: str, organisation: str, bucket: str, token: str) -> None:
-        self._bucket, self._organisation = bucket, organisation
+    def __init__(self, url: str, bucket: str, credential: str, ca: Path | None = None) -> None:
+        self._bucket = bucket
         self._client = InfluxDBClient(
             url,
-            token,
-            org=organisation,
+            credential,
             timeout=REQUEST_MILLISECONDS,
+            ssl_ca_cert=None if ca is None else str(ca),
             retries=False,  # retries are ours
         )
-        self._write = self._client.write_api(write_options=SYNCHRONOUS)
+        self._client.api_client.set_default_header("Authorization", authorization(credential))
         self._lock = asyncio.Lock()
 
     @classmethod
     def of(cls, settings: Settings) -> "InfluxSink":
         """The sink that settings describe; load_settings has seen to it that nothing lacks."""
-        if not (
-            settings.influx_url and settings.influx_org and settings.influx_bucket and settings.influx_token
-        ):
-            raise ValueError("the influx sink needs url, organisation, bucket and token")
+        if not (settings.influx_url and settings.influx_bucket and settings.influx_token):
+            raise ValueError("the influx sink needs url, bucket and token")
         token = settings.influx_token.get_secret_value()
-        return cls(settings.influx_url, settings.influx_org, settings.influx_bucket, token)
+        return cls(settings.influx_url, settings.influx_bucket, token, settings.influx_ca)
 
     async def write_results(self, frames: list[bytes]) -> list[Refused]:
         """Write the lines of the frames, in bounded requests."""
@@ -113,7 +120,6 @@ class InfluxSink:
     async def close(self) -> None:
         """Close the connections, after the write under way."""
         async with self._lock:
-            self._write.close()
             self._client.close()
 
     async def _run(self, write: Callable[[list[bytes]], list[Refused]], values: list[bytes]) -> list[Refused]:
@@ -122,7 +128,9 @@ class InfluxSink:
 
     def _results(self, frames: list[bytes]) -> list[Refused]:
         good, refused = lines.select(frames)
-        return refused + self._all(good)
+        years = [line for line in good if is_kept_for_years(line)]
+        raw = [line for line in good if not is_kept_for_years(line)]
+        return refused + self._all(RAW, raw) + self._all(HISTORY, years)
 
     def _alerts(self, bodies: list[bytes]) -> list[Refused]:
         known, refused = transitions.read(bodies)
@@ -132,30 +140,36 @@ class InfluxSink:
                 bodies_of[alert_line(transition)] = body
             except ValueError as error:
                 refused.append(Refused(body, str(error)))
-        dropped = self._all(list(bodies_of))
+        dropped = self._all(HISTORY, list(bodies_of))
         return refused + [Refused(bodies_of[line], message) for line, message in dropped]
 
-    def _all(self, good: list[bytes]) -> list[Refused]:
+    def _all(self, policy: str, good: list[bytes]) -> list[Refused]:
         refused: list[Refused] = []
         for begin in range(0, len(good), LINES):
-            refused += self._some(good[begin : begin + LINES])
+            refused += self._some(policy, good[begin : begin + LINES])
         return refused
 
-    def _some(self, batch: list[bytes]) -> list[Refused]:
+    def _some(self, policy: str, batch: list[bytes]) -> list[Refused]:
         """Write a batch; halve it until what the server will not take stands alone."""
-        answer = self._post(b"\n".join(batch))
+        answer = self._post(policy, b"\n".join(batch))
         if answer is None:
             return []
         status, dropped = answer
         if len(batch) == 1 or dropped == len(batch):  # all of it: no use to look for the culprit
             return [Refused(line, SPLIT[status]) for line in batch]
         middle = len(batch) // 2
-        return self._some(batch[:middle]) + self._some(batch[middle:])
+        return self._some(policy, batch[:middle]) + self._some(policy, batch[middle:])
 
-    def _post(self, body: bytes) -> tuple[int, int] | None:
+    def _post(self, policy: str, body: bytes) -> tuple[int, int] | None:
         """None when confirmed, else (status to split at, points dropped). Raises SinkUnavailable."""
         try:
-            self._write.write(self._bucket, self._organisation, body)
+            self._client.api_client.call_api(
+                "/write",
+                "POST",
+                query_params=[("db", self._bucket), ("rp", policy), ("precision", "ns")],
+                header_params={"Content-Type": "text/plain; charset=utf-8"},
+                body=body,
+            )
         except ApiException as error:
             status = int(error.status or 0)
             if status in SPLIT:

@@ -1,0 +1,1 @@
+"""The real servers without a container engine: Kafka, InfluxDB, Prometheus, Alertmanager on loopback."""

@@ -1,0 +1,1 @@
+"""InfluxDB 2 set up and checked."""

@@ -1,0 +1,97 @@
+"""What Vigie needs in InfluxDB 2, and in what a server differs from it: decided, nothing done.
+
+The writer is a name and a password of version 1, not a token: InfluxDB 2 lets whoever may write to a bucket
+delete its points and the bucket itself through /api/v2, which these credentials do not open (measured on
+2.9.1, tests/live/test_influx.py). Grafana's token may read the two buckets and nothing else.
+"""
+
+from typing import Final, NamedTuple
+
+from streams.settings import Settings
+
+RAW: Final = "autogen"  # retention policies of the database: InfluxQL finds both buckets under one name
+HISTORY: Final = "history"
+DAY: Final = 86_400  # seconds
+
+
+class Bucket(NamedTuple):
+    """A bucket as it should be; 0 seconds: for ever."""
+
+    name: str
+    policy: str
+    seconds: int
+    shard_seconds: int
+
+
+class Drift(NamedTuple):
+    """Something that is not as it should be, and the command that mends it."""
+
+    what: str  # server, organisation, bucket, retention, mapping, writer, reader, mode
+    name: str
+    problem: str
+    remedy: str = "vigie influx setup"
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.name} {self.problem}; run `{self.remedy}`"
+
+
+class State(NamedTuple):
+    """What the server and the folder of secrets hold."""
+
+    organisation: str | None = None  # its id
+    buckets: dict[str, tuple[str, int]] = {}  # name → id, seconds
+    mappings: dict[str, tuple[str, str]] = {}  # retention policy → id, id of its bucket
+    writer: tuple[str, set[str]] | None = None  # id, rights such as write:buckets/1234
+    writer_enters: bool = False  # with the credential of its file
+    reader: tuple[str, set[str]] | None = None
+    reader_enters: bool = False
+    open_files: tuple[str, ...] = ()
+
+
+def wanted(settings: Settings) -> list[Bucket]:
+    """Raw windows, readings and bands for months; hourly and daily windows and alerts for years."""
+    name = str(settings.influx_bucket)
+    return [
+        Bucket(name, RAW, settings.influx_raw_days * DAY, DAY),
+        Bucket(f"{name}-history", HISTORY, settings.influx_history_days * DAY, 28 * DAY),
+    ]
+
+
+def drifts(settings: Settings, state: State) -> list[Drift]:
+    """All that is not as wanted, in the order in which it can be mended."""
+    if state.organisation is None:
+        return [Drift("organisation", str(settings.influx_org), "is missing")]
+    found, buckets = [], wanted(settings)
+    for bucket in buckets:
+        there = state.buckets.get(bucket.name)
+        if there is None:
+            found.append(Drift("bucket", bucket.name, "is missing"))
+        elif there[1] != bucket.seconds:
+            text = f"keeps {there[1] // DAY} days, the settings say {bucket.seconds // DAY} (0: for ever)"
+            found.append(Drift("retention", bucket.name, text, "vigie influx setup --retention"))
+    ids = {bucket.policy: state.buckets.get(bucket.name, ("", 0))[0] for bucket in buckets}
+    for policy, bucket_id in ids.items():
+        if state.mappings.get(policy, ("", ""))[1] != bucket_id:
+            found.append(Drift("mapping", policy, "does not lead to its bucket"))
+    for what, name, action, account, enters in (
+        ("writer", writer_name(settings), "write", state.writer, state.writer_enters),
+        ("reader", reader_name(settings), "read", state.reader, state.reader_enters),
+    ):
+        if account is None:
+            found.append(Drift(what, name, "is missing"))
+        elif account[1] != {f"{action}:buckets/{bucket_id}" for bucket_id in ids.values()}:
+            found.append(Drift(what, name, "has other rights than it needs"))
+        elif not enters:
+            found.append(Drift(what, name, "does not get in with what its file says"))
+    found += [Drift("mode", name, "can be read by others") for name in state.open_files]
+    return found
+
+
+def writer_name(settings: Settings) -> str:
+    """The name that the writer signs in with."""
+    return f"{settings.influx_bucket}-writer"
+
+
+def reader_name(settings: Settings) -> str:
+    """The description of Grafana's token."""
+    return f"{settings.influx_bucket}-reader"
