@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 # Sizes of the fixed parts of a series, chosen so that a series stays under 2.5 KB.
-WINDOW_SLOTS: Final = 13  # windows kept open for late readings, all sizes together
+WINDOW_SLOTS: Final = 12  # windows kept open for late readings, all sizes together
 LIMITS: Final = 8  # clinician's limits on one vital of one plan
 GAINS: Final = 2  # weight-gain rules of one plan
 RECENT: Final = 24  # readings remembered exactly, to tell a repeat from a late one
@@ -141,18 +141,18 @@ SERIES = np.dtype(
 
 PATIENT = np.dtype(
     [
-        ("name", "u1", (64,)),  # the pseudonym, ASCII
-        ("name_length", "i4"),
-        ("block", "i4"),  # the block of state that holds the patient and all its series
         ("received", "i8"),  # running maximum of the patient's own received_at
-        ("suspect", "u1"),  # 1 while one of the patient's devices is under suspicion (models/devices.py)
-        ("zone", "i4"),  # row of the zone table; -1 = each reading's own offset
-        ("zone_offset", "i4"),  # seconds, valid in [zone_from, zone_until)
         ("zone_from", "i8"),
         ("zone_until", "i8"),
         # NEWS2: the latest reading of each part, and the risk that stands (models/score/news2.py)
         ("part_value", "f8", (PARTS,)),
         ("part_at", "i8", (PARTS,)),  # measured_at in ms; 0 = never
+        ("name", "u1", (64,)),  # the pseudonym, ASCII
+        ("block", "i4"),  # the block of state that holds the patient and all its series
+        ("zone_offset", "i4"),  # seconds, valid in [zone_from, zone_until)
+        ("zone", "i2"),  # row of the zone table; -1 = each reading's own offset
+        ("name_length", "u1"),
+        ("suspect", "u1"),  # 1 while one of the patient's devices is under suspicion (models/devices.py)
         ("band", "u1"),  # the clinical risk that stands
         ("band_readings", "u1"),  # scores in a row that would change it
         ("band_next", "u1"),  # what they would change it to

@@ -30,7 +30,7 @@ unit = "/min"
 minimum = 20.0
 maximum = 300.0
 decimals = 0
-lateness = "5min"
+lateness = "4min"
 windows = ["1m", "1d"]
 en = "Heart rate"
 fr = "Fréquence cardiaque"
@@ -133,8 +133,8 @@ FILES = [
 CATALOGUES = [
     ("unit =", "unite =", "vital.heart-rate.unite: unknown key", "did you mean unit?"),
     ('"/min"', '"bpm"', "vital.heart-rate.unit: 'bpm' is no UCUM unit", "/min"),
-    ('"5min"', '"5 minutes"', "vital.heart-rate.lateness: '5 minutes' is no duration", "15min"),
-    ('"5min"', '"2h"', "vital.heart-rate.lateness: needs 124 open windows", "allow less"),
+    ('"4min"', '"5 minutes"', "vital.heart-rate.lateness: '5 minutes' is no duration", "15min"),
+    ('"4min"', '"2h"', "vital.heart-rate.lateness: needs 124 open windows", "allow less"),
     ('"8867-4"', '"8867-5"', "vital.heart-rate.loinc: '8867-5' is no LOINC code", "loinc.org"),
     ("20.0", '"20"', "vital.heart-rate.minimum: is text, not a number", "without quotes"),
     ("20.0", "nan", "vital.heart-rate.minimum: nan is no finite number", "give a number"),

@@ -22,6 +22,7 @@ from aiokafka.partitioner import murmur2
 from streams.transports.log.segments import Columns, pack, segments, unpack
 
 FILE = "log.db"
+CHECKPOINT_PAGES = 10_000  # 40 MB of log before it is copied
 FORMAT = 2  # of the file; kept in SQLite's user_version
 READ_BYTES = 4 << 20  # a read stops after so much, whatever its limit of records
 SCHEMA = """
@@ -73,6 +74,7 @@ class Log:
         c = sqlite3.connect(self.path / FILE, timeout=30, isolation_level=None, check_same_thread=False)
         c.execute("pragma journal_mode=wal")
         c.execute(f"pragma synchronous={self.sync}")
+        c.execute(f"pragma wal_autocheckpoint={CHECKPOINT_PAGES}")
         found = c.execute("pragma user_version").fetchone()[0]
         if found not in (0, FORMAT) or (found == 0 and c.execute("select 1 from sqlite_master").fetchone()):
             raise ValueError(
