@@ -7,8 +7,8 @@ from typing import Any, Final
 import click
 import msgspec
 
+from streams.input import open_log
 from streams.settings import Settings
-from streams.transports.log.store import FILE, Log
 
 AT_ONCE: Final = 5000  # transitions read together
 RANKS: Final = {"high": 0, "medium": 1, "low": 2}
@@ -21,14 +21,9 @@ _decode = msgspec.json.Decoder(Alert).decode
 def transitions(settings: Settings) -> Iterator[bytes]:
     """The body of every transition that the alerts topic keeps, one partition after the other.
 
-    Raises click.UsageError when there is no log to read.
+    Raises click.ClickException when there is no log to read.
     """
-    folder = settings.log_folder()
-    if folder is None:
-        raise click.UsageError(f"the broker {settings.broker} is no log:// folder; name one")
-    if not (folder / FILE).is_file():
-        raise click.UsageError(f"there is no log in {folder}; check VIGIE_BROKER or --to")
-    log = Log(folder)
+    log = open_log(settings, make=False)
     topic = settings.topic("alerts")
     for place in sorted(place for place in log.refresh() if place[0] == topic):
         at = log.earliest(place)

@@ -1,9 +1,11 @@
 """Records on their way into the input log: the key, the partition and the time of receipt of each."""
 
+from __future__ import annotations
+
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import msgspec
@@ -11,7 +13,10 @@ import msgspec
 from streams.ingest.clock import Stamped
 from streams.ingest.sources import Line
 from streams.settings import Settings
-from streams.transports.log.store import Log, Row
+from streams.transports.log.store import FILE, Log, Row
+
+if TYPE_CHECKING:
+    from streams.transports.kafka_log import KafkaLog
 
 
 class Keyed(msgspec.Struct):
@@ -63,15 +68,29 @@ def rows(records: Iterable[Stamped], topic: str, partitions: int, as_recorded: b
             yield topic, place, key, record.value, at, None
 
 
-def open_log(settings: Settings) -> Log:
-    """The embedded log of the settings, made when it is missing. Raises click.UsageError without one."""
+def open_log(settings: Settings, make: bool = True) -> Log | KafkaLog:
+    """The log of the settings, embedded or Kafka. Raises click.ClickException when it cannot be had.
+
+    make: whether an embedded log that is missing is made.
+    """
     folder = settings.log_folder()
-    if folder is None:
-        raise click.UsageError(f"the broker {settings.broker} is no log:// folder; name one")
-    return Log(folder, partitions=settings.partitions)
+    if folder is not None:
+        if not make and not (folder / FILE).is_file():
+            raise click.UsageError(f"there is no log in {folder}; check VIGIE_BROKER or --to")
+        return Log(folder, partitions=settings.partitions)
+    from kafka.errors import KafkaError
+
+    from streams.transports.kafka_log import KafkaLog  # a quarter of a second that the embedded log is spared
+
+    try:
+        return KafkaLog(settings.broker)
+    except KafkaError as error:
+        raise click.ClickException(
+            f"{settings.broker} does not answer: {error!r}; check VIGIE_BROKER"
+        ) from error
 
 
-def received_now(settings: Settings, log: Log, partition: int) -> int:
+def received_now(settings: Settings, log: Log | KafkaLog, partition: int) -> int:
     """What a record appended now is received at, in ms: the clock's time, or the log's own.
 
     A log whose ticks come from a recording keeps the recording's time: the wall clock would carry its
@@ -85,7 +104,7 @@ def received_now(settings: Settings, log: Log, partition: int) -> int:
     return int(time.time() * 1000)
 
 
-def append(settings: Settings, log: Log, values: Sequence[bytes]) -> list[list[Appended]]:
+def append(settings: Settings, log: Log | KafkaLog, values: Sequence[bytes]) -> list[list[Appended]]:
     """Append plans and actions as received now, all of them or, when the log cannot be written, none.
 
     Returns the places of each; a plan for everyone ("*") has one in every partition.

@@ -6,6 +6,7 @@ Faust declares none of them on Kafka: partitions, retention and compaction are d
 from typing import Any, Final
 
 from streams.settings import Settings
+from streams.transports.kafka_log import addresses
 from streams.transports.log.store import Log
 
 DAY: Final = 86_400_000  # ms
@@ -71,11 +72,6 @@ def make_in_kafka(settings: Settings, check_only: bool = False) -> list[str]:
         return faults
     finally:
         admin.close()
-
-
-def addresses(broker: str) -> list[str]:
-    """batch://a:9092;b:9092 → ["a:9092", "b:9092"]."""
-    return [part.rpartition("//")[2] for part in broker.split(";") if part]
 
 
 def _differences(

@@ -18,6 +18,8 @@ VITALS = {
     "spo2": ("%", 84, 100),
     "respiratory-rate": ("/min", 8, 30),
     "oxygen-flow": ("L/min", 0, 2),
+    "body-temperature": ("Cel", 34, 41),
+    "consciousness": ("{score}", 0, 4),
 }
 PATIENTS = ("p-one", "p-two", "p-three")
 HOSTILE = (

@@ -85,7 +85,7 @@ def test_plans_land_in_their_patients_partition_and_everyones_in_all(tmp_path: P
     # in a log that keeps a recording's time, a plan comes at that time too
     assert [entry for entry in found if entry[2] != "*"] == [(own, b"p-1", "p-1", START)]
     assert (
-        f"sent p-1: programme hypertension version 1, 14 limits, 1 gains, 5 baselines, 5 expectations: "
+        f"sent p-1: programme hypertension version 1, 15 limits, 1 gains, 5 baselines, 5 expectations: "
         f"partition {own} offset" in text
     )
 

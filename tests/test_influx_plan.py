@@ -12,7 +12,7 @@ from streams.influx.plan import State, drifts
 from streams.secret_files import ensure_secret, is_open, read_secret, write_secret
 from streams.settings import Settings
 from streams.sinks.influx import is_kept_for_years
-from streams.sinks.lines import LINE
+from streams.sinks.lines import LINE, tags_of
 
 DAY = 86_400
 SETTINGS = Settings(influx_org="clinic", influx_bucket="vigie", influx_raw_days=90, influx_history_days=0)
@@ -63,7 +63,9 @@ def test_a_missing_bucket_is_told_before_what_needs_it() -> None:
 def test_a_line_is_kept_for_years_when_its_window_says_so(line: str) -> None:
     found = LINE.fullmatch(line)
     assert found is not None
-    assert is_kept_for_years(line.encode()) == (found[4] in ("1h", "1d"))
+    assert is_kept_for_years(line.encode()) == (
+        tags_of(found[1])[3] in ("1h", "1d") or line.startswith("trend")
+    )
 
 
 def test_a_name_with_a_password_goes_as_version_1_and_a_token_as_version_2() -> None:

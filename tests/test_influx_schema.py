@@ -1,13 +1,15 @@
 """docs/influxdb.md says what is written: its tables are compared with the lines of the core and the sink."""
 
+import itertools
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from models.pipeline import Pipeline
 from streams.sinks.influx import alert_line
 from streams.sinks.transitions import read
-from tests.logs import START, reading
+from tests.logs import START, plan_of, reading
 from tests.test_sqlite_sink import transition
 from tests.test_worker import ward
 
@@ -16,7 +18,7 @@ FIELDS = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (integer|float|string|boolean) \
 TAGS = {
     name: set(re.findall(r"`(\w+)`", tags))
     for name, tags in re.findall(
-        r"^\| `(window|reading|baseline|alert)` \| (`patient`[^|]*) \|", DOCUMENT, re.M
+        r"^\| `(window|reading|baseline|trend|score|alert)` \| (`patient`[^|]*) \|", DOCUMENT, re.M
     )
 }
 
@@ -37,10 +39,20 @@ def parse(line: str) -> tuple[str, set[str], set[tuple[str, str, str]]]:
 
 
 def test_the_document_names_every_tag_and_field_with_its_type(pipeline: Pipeline) -> None:
-    values = ward(4000)
-    values += [reading("p-1", "blood-glucose", 90 + i % 30, START + i * 300_000) for i in range(600)]
-    values += [reading("p-2", "body-weight", 80, START + i * 86_400_000) for i in range(3)]
-    stamps = [max(START + i * 60_000, 0) for i in range(len(values))]
+    def series(patient: str, vital: str, values: Iterable[float], step: int) -> list[tuple[int, bytes]]:
+        times = itertools.count(START, step)
+        return [(at, reading(patient, vital, x, at)) for at, x in zip(times, values, strict=False)]
+
+    once = (("spo2", 96), ("systolic-bp", 120), ("respiratory-rate", 16), ("body-temperature", 37))
+    told = [(START, plan_of("p-3", {"population": "adult", "scale": 1}))]
+    told += [(START + i * 3_000, value) for i, value in enumerate(ward(4000))]
+    told += series("p-1", "blood-glucose", (90 + i % 30 for i in range(600)), 300_000)
+    told += series("p-2", "body-weight", [80.0, 80.0, 80.0], 86_400_000)
+    for vital, x in (*once, ("consciousness", 0), ("oxygen-flow", 0)):
+        told += series("p-3", vital, [x], 1)
+    told += series("p-3", "heart-rate", (70 + 37 * i % 11 for i in range(40 * 96)), 900_000)
+    told.sort(key=lambda entry: entry[0])
+    stamps, values = [at for at, _ in told], [value for _, value in told]
     keys = [json.loads(value)["patient"].encode() for value in values]
     outputs = pipeline.process(values, stamps, list(range(len(values))), keys)
     extra = {"value": 1.0, "limit": 2.0, "verdict": "actionable", "explanation": {"en": "a", "fr": "b"}}

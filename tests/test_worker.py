@@ -14,6 +14,7 @@ import numpy as np
 from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan import Plan
+from streams.configuration import INFRA
 from streams.ingest.clock import Stamped, stamp
 from streams.ingest.sources import Line
 from streams.input import rows
@@ -21,7 +22,7 @@ from streams.transports.log.store import Log
 from streams.zones import zone
 from tests import workers
 from tests.logs import HOSTILE, START, reading
-from tests.test_recordings import HERE, recording, replay
+from tests.test_recordings import recording, replay
 
 READINGS = int(os.environ.get("KILL_READINGS", "20000"))  # the nightly run takes 200,000
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -58,7 +59,7 @@ def test_a_recording_sent_as_recorded_decides_as_in_replay(tmp_path: Path) -> No
     source = recording("tihm/Physiology.csv.gz")
     replay(tmp_path / "replay", source, "tihm")
     folder = tmp_path / "log"
-    arguments = ["send", str(source), "--map", str(HERE / "maps" / "tihm.toml"), "--as-recorded"]
+    arguments = ["send", str(source), "--map", str(INFRA / "maps" / "tihm.toml"), "--as-recorded"]
     subprocess.run([*workers.VIGIE, *arguments], env=workers.environment(folder), check=True)
     worker = workers.start(folder)
     workers.wait_until_drained(folder)

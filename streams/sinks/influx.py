@@ -45,8 +45,8 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": " ", "\r": " "}
 
 
 def is_kept_for_years(line: bytes) -> bool:
-    """Whether a line of results is an hourly or daily window; all others are raw."""
-    return b",window=1h " in line or b",window=1d " in line
+    """Whether a line of results is an hourly or daily window or a day's trend; all others are raw."""
+    return b",window=1h " in line or b",window=1d " in line or line.startswith(b"trend,")
 
 
 def alert_line(t: transitions.Transition) -> bytes:

@@ -54,6 +54,11 @@ class Record(NamedTuple):
     headers: str | None
 
 
+def partition_of(key: bytes | None, count: int) -> int:
+    """The partition of a key as Kafka's default partitioner has it (murmur2); any one without a key."""
+    return random.randrange(count) if key is None else (_hash(key) & 0x7FFFFFFF) % count
+
+
 class Log:
     """The store at a folder. Writes are serialised on one connection, reads use another."""
 
@@ -133,7 +138,7 @@ class Log:
         """
         count = self.topic(topic)[1]
         if partition is None:
-            return random.randrange(count) if key is None else (_hash(key) & 0x7FFFFFFF) % count
+            return partition_of(key, count)
         if not 0 <= partition < count:
             raise ValueError(f"{topic} has {count} partitions, none is number {partition}")
         return partition
@@ -215,6 +220,12 @@ class Log:
         offsets, c = self.columns(place, offset, limit)
         same = itertools.repeat(place[0]), itertools.repeat(place[1])
         return list(map(Record, *same, offsets, c.timestamps, c.keys, c.values, c.headers))
+
+    def from_time(self, place: Place, milliseconds: int) -> int | None:
+        """An offset before which everything was received earlier; None when nothing is later."""
+        query = "select min(first) from segments where topic=? and partition=? and timestamp>=?"
+        found = self._read.execute(query, (self.topic(place[0])[0], place[1], milliseconds)).fetchone()[0]
+        return None if found is None else int(found)
 
     def earliest(self, place: Place) -> int:
         """The first offset that is still kept."""

@@ -1,0 +1,99 @@
+"""A Kafka cluster behind the few methods of Log that commands need, by kafka-python: append and read."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from streams.transports.log.store import Place, Record, Row, partition_of
+
+TIMEOUT: Final = 30.0  # seconds until an append counts as failed
+
+
+def addresses(broker: str) -> list[str]:
+    """batch://a:9092;b:9092 → ["a:9092", "b:9092"]."""
+    return [part.rpartition("//")[2] for part in broker.split(";") if part]
+
+
+class KafkaLog:
+    """Topics of a cluster. Raises kafka.errors.KafkaError when it does not answer."""
+
+    def __init__(self, broker: str) -> None:
+        self._servers = addresses(broker)
+        self._producer: Any = None
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=self._servers, enable_auto_commit=False, consumer_timeout_ms=1000
+        )
+        self._at: tuple[Place, int] | None = None
+
+    def close(self) -> None:
+        """Send what waits, and let go."""
+        if self._producer is not None:
+            self._producer.close()
+        self._consumer.close()
+
+    def topic(self, name: str) -> tuple[str, int]:
+        """(name, partitions) of a topic. Raises LookupError with the remedy when it is missing."""
+        partitions = self._consumer.partitions_for_topic(name)
+        if not partitions:
+            raise LookupError(f"there is no topic {name}; make it with `vigie topics`")
+        return name, len(partitions)
+
+    def partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int:
+        """The partition of a key by Kafka's default, or the one asked for."""
+        return partition_of(key, self.topic(topic)[1]) if partition is None else partition
+
+    def append(self, rows: Sequence[Row]) -> list[tuple[int, int]]:
+        """Append rows; returns (partition, offset) of each, once all replicas in sync have them."""
+        if self._producer is None:
+            self._producer = KafkaProducer(bootstrap_servers=self._servers, linger_ms=5, acks="all")
+        sent = [
+            self._producer.send(
+                topic,
+                value=value,
+                key=key,
+                partition=self.partition(topic, key, partition),
+                timestamp_ms=at,
+            )
+            for topic, partition, key, value, at, _ in rows
+        ]
+        done = [future.get(timeout=TIMEOUT) for future in sent]
+        return [(found.partition, found.offset) for found in done]
+
+    def refresh(self) -> dict[Place, int]:
+        """The end offset of every partition."""
+        places = [
+            TopicPartition(topic, p)
+            for topic in self._consumer.topics()
+            for p in self._consumer.partitions_for_topic(topic) or ()
+        ]
+        return {(at.topic, at.partition): end for at, end in self._consumer.end_offsets(places).items()}
+
+    def earliest(self, place: Place) -> int:
+        """The first offset that is still kept."""
+        at = TopicPartition(*place)
+        return int(self._consumer.beginning_offsets([at])[at])
+
+    def from_time(self, place: Place, milliseconds: int) -> int | None:
+        """The offset of the first record received at a time or later; None when there is none."""
+        at = TopicPartition(*place)
+        found = self._consumer.offsets_for_times({at: milliseconds})[at]
+        return None if found is None else int(found.offset)
+
+    def read(self, place: Place, offset: int, limit: int) -> list[Record]:
+        """At most `limit` records from `offset` on; none at the end."""
+        at = TopicPartition(*place)
+        if self._at != (place, offset):
+            self._consumer.assign([at])
+            self._consumer.seek(at, offset)
+        end = self._consumer.end_offsets([at])[at]
+        found: list[Any] = []
+        while not found and self._consumer.position(at) < end:
+            found = self._consumer.poll(timeout_ms=1000, max_records=limit).get(at, [])
+        self._at = (place, found[-1].offset + 1) if found else None
+        return [
+            Record(
+                place[0], place[1], r.offset, r.timestamp, r.key, r.value, None
+            )  # no command reads headers
+            for r in found
+        ]
