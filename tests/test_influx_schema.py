@@ -44,7 +44,7 @@ def test_the_document_names_every_tag_and_field_with_its_type(pipeline: Pipeline
         return [(at, reading(patient, vital, x, at)) for at, x in zip(times, values, strict=False)]
 
     once = (("spo2", 96), ("systolic-bp", 120), ("respiratory-rate", 16), ("body-temperature", 37))
-    told = [(START, plan_of("p-3", {"population": "adult", "scale": 1}))]
+    told = [(START, plan_of("p-3", {"population": "adult", "scale": 1, "oxygen": "measured"}))]
     told += [(START + i * 3_000, value) for i, value in enumerate(ward(4000))]
     told += series("p-1", "blood-glucose", (90 + i % 30 for i in range(600)), 300_000)
     told += series("p-2", "body-weight", [80.0, 80.0, 80.0], 86_400_000)
