@@ -3,11 +3,9 @@
 import json
 import math
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 
 from models.scan import FINE, TWICE, UNSURE, scan
 from models.wire import Reject
@@ -45,25 +43,9 @@ _decode = msgspec.json.Decoder(Reading).decode
 Item = Reading | Other | Reject
 
 
-def decode(values: Sequence[bytes], offsets: Sequence[int]) -> list[Item]:
-    """One item per record: a Reading (its names not yet checked), an Other, or a Reject."""
-    count = len(values)
-    data = np.frombuffer(b"".join(values), np.uint8)
-    ends = np.cumsum(np.fromiter(map(len, values), np.int64, count))
-    flags = np.zeros(count, np.uint8)
-    scan(data, ends, flags)
-    if not flags.any():
-        try:
-            items: list[Item] = [_decode(value) for value in values]
-            if all([item.kind == "reading" for item in items]):  # type: ignore[union-attr]
-                return items
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
-            pass
-    return [_one(v, offsets[i], int(flags[i])) for i, v in enumerate(values)]
-
-
-def _one(value: bytes, offset: int, flag: int) -> Item:
-    """Decode a single record, however odd."""
+def decode_one(value: bytes, offset: int) -> Item:
+    """A Reading (its names not yet checked), an Other, or a Reject, however odd the record is."""
+    flag = scan(value)
     if flag == FINE and len(value) <= OVERSIZE_BYTES:
         try:
             reading = _decode(value)

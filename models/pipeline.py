@@ -5,17 +5,19 @@ ends a stretch, so that everything happens at its own place in the log, whatever
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from models import devices, kernel, news2, report, triage
 from models import record as R
+from models.arrivals import Arrivals, arrive, fault_of
 from models.calibration import Calibration, decode_calibration, in_force, of_vital
-from models.catalog import Catalog, Vital
-from models.decode import Other, Reading, decode, is_name
+from models.catalog import Catalog
+from models.decode import Other, Reading, is_name
+from models.fields import UNKNOWN
 from models.plan import Plan, decode_plan
+from models.routes import Routes
 from models.rules import RuleSets, allowance, compile_catalog, gains_of, limits_of
 from models.score.acute_parameters import parameters
 from models.state import NEVER, Patient, State
@@ -25,7 +27,7 @@ from models.wire import Reject
 
 BUFFER_BYTES = 1 << 20
 EVENTS = 4096
-KNOWN_DEVICES = 100_000
+DEVICE_EVENTS = (R.CLOCK_AHEAD, R.IMPOSSIBLE_VALUE, R.DEVICE_HEARD)
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -84,9 +86,7 @@ class Pipeline:
         self._zone_names: list[str] = []
         self._zone_starts = np.full((1, 1), -NEVER, np.int64)
         self._zone_offsets = np.zeros((1, 1), np.int32)
-        self._routes: dict[tuple[str, str, str], int] = {}
-        self._converted: list[tuple[int, float, float]] = []
-        self._devices: set[str] = set()
+        self._routes = Routes()
         self._buffer = np.zeros(BUFFER_BYTES, np.uint8)
         self._events = np.zeros(EVENTS, R.EVENT)
         self._used = np.zeros(2, np.int64)
@@ -112,16 +112,16 @@ class Pipeline:
         self._out, self._results = Outputs(b"", [], []), []
         if self._calibrations is None and len(offsets):
             self._calibrations = in_force(self.state.calibrations, int(offsets[0]) - 1)
-        items = decode(values, offsets)
+        arrivals = arrive(values, offsets, keys, self._routes)
         begin = 0
-        for i, item in enumerate(items):
+        for i, item in arrivals.others.items():
             if not isinstance(item, Reading):
-                self._readings(items, values, timestamps, offsets, keys, begin, i)
+                self._readings(arrivals, timestamps, offsets, begin, i)
                 begin = i + 1
                 if not self._seen(offsets[i], item):
                     self._other(item, int(timestamps[i]), int(offsets[i]), keys[i] if keys else None)
-        self._readings(items, values, timestamps, offsets, keys, begin, len(items))
-        if len(items):
+        self._readings(arrivals, timestamps, offsets, begin, len(values))
+        if len(values):
             self.position = int(offsets[-1])
         self._out.results = b"".join(self._results)
         return self._out
@@ -149,64 +149,22 @@ class Pipeline:
     # -- readings
 
     def _readings(
-        self,
-        items: list[Any],
-        values: Sequence[bytes],
-        timestamps: Sequence[int],
-        offsets: Sequence[int],
-        keys: Sequence[bytes | None] | None,
-        begin: int,
-        end: int,
+        self, arrivals: Arrivals, timestamps: Sequence[int], offsets: Sequence[int], begin: int, end: int
     ) -> None:
         """Run a stretch of readings through the kernel."""
         if begin == end:
             return
-        stretch: list[Reading] = items[begin:end] if end - begin < len(items) else items
-        count = end - begin
-        if not self._devices.issuperset([m.device for m in stretch]):
-            self._learn_devices(stretch)
-        route = self._routes.get
-        found = [route((m.patient, m.vital, m.unit)) for m in stretch]
-        at, zone, good = parse_times([m.measured_at for m in stretch])
-        x = np.fromiter([m.value for m in stretch], np.float64, count)
-        batteries = np.full(count, np.nan)
-        stated = [m.battery for m in stretch]
-        if stated.count(None) < count:
-            batteries[:] = [np.nan if level is None else level for level in stated]
-        stamps = np.asarray(timestamps[begin:end], np.int64)
-        refused: dict[int, tuple[str, str]] = {}
-        if None in found:
-            for i, row in enumerate(found):
-                if row is None:
-                    fresh = self._route(stretch[i])
-                    if isinstance(fresh, int):
-                        found[i] = fresh
-                    else:
-                        found[i], refused[i] = -1, fresh
-        rows = np.asarray(found, np.int64)
-        for i in np.flatnonzero(rows < -1).tolist():
-            row, factor, shift = self._converted[-rows[i] - 2]
-            rows[i], x[i] = row, x[i] * factor + shift
+        stretch = arrivals.columns[begin:end]
+        rows = stretch["row"].copy()
+        refused = {
+            i: fault
+            for i in np.flatnonzero(rows == UNKNOWN).tolist()
+            if (fault := self._meet(arrivals, begin, stretch, rows, i)) is not None
+        }
+        good = stretch["timely"] & stretch["named"] & stretch["keyed"] & np.isfinite(stretch["x"])
         if not good.all():
-            for i in np.flatnonzero(~good & (rows >= 0)).tolist():
-                refused[i] = (
-                    "bad-time",
-                    "measured_at is no RFC 3339 time with an offset; send 2026-03-01T08:00:07+01:00",
-                )
-        finite = np.isfinite(x)
-        if not finite.all():
-            for i in np.flatnonzero(~finite & (rows >= 0)).tolist():
-                refused[i] = ("not-a-number", "value is not finite")
-        devices = self._devices
-        if len(devices) >= KNOWN_DEVICES or not devices.issuperset([m.device for m in stretch]):
-            for i, m in enumerate(stretch):
-                if m.device not in devices and not is_name(m.device) and i not in refused:
-                    refused[i] = ("invalid-field", "device is no name of 1-64 of [A-Za-z0-9_-]")
-        if keys is not None:
-            for i, m in enumerate(stretch):
-                key = keys[begin + i]
-                if (key is None or key != m.patient.encode()) and i not in refused:
-                    refused[i] = ("wrong-key", "the record's key is not its patient; key it by patient")
+            for i in np.flatnonzero(~good).tolist():
+                refused.setdefault(i, fault_of(stretch[i]))
         for i in refused:
             rows[i] = -1
         if offsets[begin] <= self._replay_until:
@@ -215,11 +173,11 @@ class Pipeline:
             rows[(rows >= 0) & (at_offsets <= known)] = -1
             for i in [i for i in refused if at_offsets[i] <= self.state.stamps[0]]:
                 del refused[i]
-        fates = np.zeros(count, np.uint8)
-        self._run(stretch, rows, at, stamps, zone, x, batteries, fates)
+        fates = np.zeros(end - begin, np.uint8)
+        self._run(arrivals, begin, rows, np.asarray(timestamps[begin:end], np.int64), fates)
         fates[rows < 0] = R.ACCEPTED
         for i in sorted({*refused, *np.flatnonzero(fates).tolist()}):
-            original, offset = values[begin + i], int(offsets[begin + i])
+            original, offset = arrivals.values[begin + i], int(offsets[begin + i])
             if i in refused:
                 self._reject(*refused[i], offset, original)
             else:
@@ -227,28 +185,21 @@ class Pipeline:
                 self._out.rejects.append(Reject(reason, _FATE_DETAILS[reason], offset, original))
 
     def _run(
-        self,
-        stretch: list[Reading],
-        rows: np.ndarray,
-        at: np.ndarray,
-        stamps: np.ndarray,
-        zone: np.ndarray,
-        x: np.ndarray,
-        batteries: np.ndarray,
-        fates: np.ndarray,
+        self, arrivals: Arrivals, begin: int, rows: np.ndarray, stamps: np.ndarray, fates: np.ndarray
     ) -> None:
         """Call the kernel until it has taken every reading, draining its outputs in between."""
         state, i = self.state, 0
+        columns = arrivals.columns[begin : begin + len(rows)]
         while i < len(rows):
             self._used[:] = 0
             i = kernel.read(
                 i,
                 rows,
-                at,
+                columns["at"],
                 stamps,
-                zone,
-                x,
-                batteries,
+                columns["zone"],
+                columns["x"],
+                columns["battery"],
                 state.series,
                 state.patients,
                 state.rule_index,
@@ -267,23 +218,36 @@ class Pipeline:
                 self._events,
                 self._used,
             )
-            self._drain(stretch)
+            self._drain(arrivals, begin)
 
-    def _drain(self, stretch: list[Reading]) -> None:
-        """Take what the kernel wrote: result lines, and decisions in their order."""
+    def _drain(self, arrivals: Arrivals | None = None, begin: int = 0) -> None:
+        """Take what the kernel wrote: result lines, and decisions in their order.
+
+        begin: the place among the arrivals that the kernel counted from.
+        """
         if self._used[1]:
             self._results.append(self._buffer[: self._used[1]].tobytes())
         for event in self._events[: self._used[0]]:
-            self._decide(event, stretch)
+            if event["kind"] in DEVICE_EVENTS:
+                assert arrivals is not None  # a tick hears of no device
+                self._suspect(arrivals.reading(begin + int(event["rule"])), event)
+            else:
+                self._decide(event)
 
-    def _learn_devices(self, stretch: list[Reading]) -> None:
-        fresh = {m.device for m in stretch} - self._devices
-        if len(self._devices) + len(fresh) > KNOWN_DEVICES:
-            self._devices.clear()
-        self._devices |= {device for device in fresh if is_name(device)}
+    def _meet(
+        self, arrivals: Arrivals, begin: int, stretch: np.ndarray, rows: np.ndarray, i: int
+    ) -> tuple[str, str] | None:
+        """Find the series of a reading whose names the batch brought; or tell what is wrong with them."""
+        m = arrivals.reading(begin + i)
+        route = self._routes.get(m.patient, m.vital, m.unit) or self._route(m)
+        if isinstance(route[0], str):
+            return route
+        rows[i], factor, shift = route
+        stretch["x"][i] = m.value * factor + shift
+        return None
 
-    def _route(self, m: Reading) -> int | tuple[str, str]:
-        """The series of a reading never met with these names: its row (or a conversion), or the fault."""
+    def _route(self, m: Reading) -> tuple[int, float, float] | tuple[str, str]:
+        """The series of a reading never met with these names, added where it is new; or the fault."""
         if not is_name(m.patient):
             return "invalid-field", "patient is no name of 1-64 of [A-Za-z0-9_-]"
         vital = self.catalog.index.get(m.vital)
@@ -297,14 +261,9 @@ class Pipeline:
         row = patient.rows.get(vital)
         if row is None:
             row = self._add_series(patient, vital)
-        factor, shift = entry.conversions[m.unit]
-        if (factor, shift) != (1.0, 0.0):
-            self._converted.append((row, factor, shift))
-            row = -len(self._converted) - 1
-        if len(self._routes) >= 1_000_000:
-            self._routes.clear()
-        self._routes[m.patient, m.vital, m.unit] = row
-        return row
+        route = (row, *entry.conversions[m.unit])
+        self._routes.put(m.patient, m.vital, m.unit, *route)
+        return route
 
     # -- patients and plans
 
@@ -473,7 +432,7 @@ class Pipeline:
                 self._events,
                 self._used,
             )
-            self._drain([])
+            self._drain()
         if now >= self._next_expiry:
             self._expire(now, offset)
 
@@ -531,7 +490,7 @@ class Pipeline:
 
     # -- decisions
 
-    def _decide(self, event: np.void, stretch: list[Reading]) -> None:
+    def _decide(self, event: np.void) -> None:
         """Hand one decision of the kernel to triage."""
         row, kind = int(event["row"]), int(event["kind"])
         series = self.state.series[row]
@@ -541,9 +500,6 @@ class Pipeline:
         code = vital.code
         if kind == R.SCORE_CHANGED:
             self._risk(patient, event)
-            return
-        if kind in (R.CLOCK_AHEAD, R.IMPOSSIBLE_VALUE, R.DEVICE_HEARD):
-            self._suspect(patient, stretch[event["rule"]], vital, event)
             return
         cause = None
         if kind == R.LIMIT_OPENED:
@@ -575,8 +531,10 @@ class Pipeline:
         elif kind == R.SILENCE_CLEARED:
             self._clear(patient, f"silence/{code}", "silence", received, event)
 
-    def _suspect(self, patient: Patient, reading: Reading, vital: Vital, event: np.void) -> None:
+    def _suspect(self, reading: Reading, event: np.void) -> None:
         """Hand what speaks for or against a device to models/devices.py, and its judgement to triage."""
+        series = self.state.series[event["row"]]
+        patient, vital = self.state.roster[series["patient"]], self.catalog.vitals[series["vital"]]
         measured, received = int(event["measured"]), int(event["received"])
         level = reading.battery if reading.battery is not None and 0 <= reading.battery <= 1 else None
         rule = {R.CLOCK_AHEAD: devices.CLOCK, R.IMPOSSIBLE_VALUE: devices.BURST}.get(int(event["kind"]))
@@ -591,7 +549,7 @@ class Pipeline:
                 technical = self.reporter.technical(cause, rule, vital, reading.device, level, event)
                 told.append(triage.raise_alert(patient.desk, technical))
         self._out.alerts += [transition for transition in told if transition is not None]
-        self.state.patients[self.state.series[event["row"]]["patient"]]["suspect"] = bool(patient.suspicions)
+        self.state.patients[series["patient"]]["suspect"] = bool(patient.suspicions)
 
     def _risk(self, patient: Patient, event: np.void) -> None:
         """The clinical risk by NEWS2 changed: open its alert, change it, or resolve it."""

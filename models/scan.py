@@ -1,4 +1,4 @@
-"""A look at each JSON text before it is decoded: what decoders let through, compiled.
+"""A look at a JSON text before it is decoded: what decoders let through, compiled.
 
 Every decoder at hand keeps the last of two equal keys and some fail on deep nesting in a way of their
 own; both are found here in one pass over the bytes.
@@ -14,13 +14,13 @@ MAXIMUM_DEPTH: Final = 8
 MAXIMUM_KEYS: Final = 48
 
 
-@njit
-def scan_one(data, begin, end, marks):  # type: ignore[no-untyped-def]
-    """FINE, TWICE (a key of the outer object comes twice), DEEP, or UNSURE (an escape in such a key)."""
+@njit(cache=True)
+def _scan(data, marks):  # type: ignore[no-untyped-def]
     depth = 0
     keys = 0
     key_next = False
-    i = begin
+    i = 0
+    end = len(data)
     while i < end:
         c = data[i]
         if c == 34:  # a string
@@ -56,11 +56,6 @@ def scan_one(data, begin, end, marks):  # type: ignore[no-untyped-def]
     return FINE
 
 
-@njit(cache=True)
-def scan(data, ends, out):  # type: ignore[no-untyped-def]
-    """Scan texts laid end to end: data uint8, ends int64 (n,), out uint8 (n,) written."""
-    marks = np.zeros(MAXIMUM_KEYS, np.uint64)
-    begin = 0
-    for n in range(len(ends)):
-        out[n] = scan_one(data, begin, ends[n], marks)
-        begin = ends[n]
+def scan(text: bytes) -> int:
+    """FINE, TWICE (a key of the outer object comes twice), DEEP, or UNSURE (an escape in such a key)."""
+    return int(_scan(np.frombuffer(text, np.uint8), np.zeros(MAXIMUM_KEYS, np.uint64)))
