@@ -8,17 +8,18 @@ import numpy as np
 
 from models.decode import Item, Reading, decode_one, is_name
 from models.fields import COLUMNS, PLAIN, UNKNOWN, read
+from models.packed import Packed
 from models.routes import Routes
 from models.times import parse_times
 
 _decode = msgspec.json.Decoder(Reading).decode
-_NO_KEYS: Final = np.zeros(0, np.uint8), np.zeros(0, np.int64)
+_NO_KEYS: Final = Packed.of([])
 
 
 class Arrivals(NamedTuple):
     """A batch. Columns of what is no reading are meaningless."""
 
-    values: Sequence[bytes]
+    values: Packed
     columns: np.ndarray  # COLUMNS (n,)
     others: dict[int, Item]  # what had to be decoded one by one: odd readings, other records, rejects
 
@@ -36,8 +37,13 @@ def arrive(
 ) -> Arrivals:
     """Decode a batch; never raises for what a record holds. keys: None = they are not checked."""
     columns = np.zeros(len(values), COLUMNS)
-    joined_keys = _NO_KEYS if keys is None else _joined([key or b"" for key in keys])
-    read(*_joined(values), *joined_keys, routes.slots, routes.names, columns)
+    values = Packed.of(values)
+    named = _NO_KEYS if keys is None else Packed.of(keys)
+    read(
+        *(values.data, values.begins, values.ends),
+        *(named.data, named.begins, named.ends),
+        *(routes.slots, routes.names, columns),
+    )
     others = {
         i: decode_one(values[i], int(offsets[i])) for i in np.flatnonzero(columns["plain"] != PLAIN).tolist()
     }
@@ -48,7 +54,7 @@ def arrive(
             row, factor, shift = routes.get(m.patient, m.vital, m.unit) or (UNKNOWN, 1.0, 0.0)
             columns[i] = (
                 *(False, timely[n], is_name(m.device)),
-                keys is None or keys[i] == m.patient.encode(),
+                keys is None or named[i] == m.patient.encode(),
                 *(zone[n], row, at[n], m.value * factor + shift),
                 np.nan if m.battery is None else m.battery,
             )
@@ -67,9 +73,3 @@ def fault_of(column: np.void) -> tuple[str, str]:
     if not column["named"]:
         return "invalid-field", "device is no name of 1-64 of [A-Za-z0-9_-]"
     return "wrong-key", "the record's key is not its patient; key it by patient"
-
-
-def _joined(texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """Texts laid end to end as uint8, and the end of each."""
-    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
-    return np.frombuffer(b"".join(texts), np.uint8), ends

@@ -337,18 +337,17 @@ def find(data, spans, slots, names):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def read(data, ends, keys, key_ends, slots, names, columns):  # type: ignore[no-untyped-def]
-    """Read records laid end to end: data uint8, ends int64 (n,); keys likewise, key_ends (0,) for none.
+def read(data, begins, ends, keys, key_begins, key_ends, slots, names, columns):  # type: ignore[no-untyped-def]
+    """Read the records data[begins[n]:ends[n]], data uint8; keys likewise, key_ends (0,) for none.
 
     columns: COLUMNS (n,); `plain` is written, and where it is PLAIN all the others.
     """
     spans = np.zeros((len(FIELDS), 2), np.int64)
     numbers = np.full(len(FIELDS), np.nan)
     others = np.zeros(OTHER_KEYS, np.uint64)
-    begin = 0
     for n in range(len(ends)):
         c = columns[n]
-        c["plain"] = spans_of(data, begin, ends[n], spans, numbers, others)
+        c["plain"] = spans_of(data, begins[n], ends[n], spans, numbers, others)
         if c["plain"] == PLAIN:
             first, last = spans[MEASURED_AT, 0], spans[MEASURED_AT, 1]
             c["at"], c["zone"], c["timely"] = parse_one(data[first:last], last - first)
@@ -362,6 +361,5 @@ def read(data, ends, keys, key_ends, slots, names, columns):  # type: ignore[no-
                 c["x"] = c["x"] * slots[slot]["factor"] + slots[slot]["shift"]
             c["keyed"] = True
             if len(key_ends):
-                key = 0 if n == 0 else key_ends[n - 1]
-                c["keyed"] = _is(data, spans[PATIENT, 0], spans[PATIENT, 1], keys[key : key_ends[n]])
-        begin = ends[n]
+                key = keys[key_begins[n] : key_ends[n]]
+                c["keyed"] = _is(data, spans[PATIENT, 0], spans[PATIENT, 1], key)

@@ -119,7 +119,7 @@ class Pipeline:
                 self._readings(arrivals, timestamps, offsets, begin, i)
                 begin = i + 1
                 if not self._seen(offsets[i], item):
-                    self._other(item, int(timestamps[i]), int(offsets[i]), keys[i] if keys else None)
+                    self._other(item, int(timestamps[i]), int(offsets[i]))
         self._readings(arrivals, timestamps, offsets, begin, len(values))
         if len(values):
             self.position = int(offsets[-1])
@@ -375,7 +375,7 @@ class Pipeline:
 
     # -- other records
 
-    def _other(self, item: Other | Reject, received: int, offset: int, key: bytes | None) -> None:
+    def _other(self, item: Other | Reject, received: int, offset: int) -> None:
         if isinstance(item, Reject):
             self._reject(item.reason, item.detail, offset, item.original)
         elif item.kind == "tick":

@@ -23,7 +23,7 @@ def tracking() -> Any:
 def message(first: int, last: int) -> Any:
     offsets = list(range(first, last + 1))
     columns = [0] * len(offsets), [None] * len(offsets), [b""] * len(offsets)
-    return SimpleNamespace(tp=PLACE, offset=last, value=Batch(PLACE, offsets, *columns), acked=False)
+    return SimpleNamespace(tp=PLACE, offset=last, value=Batch.of(PLACE, offsets, *columns), acked=False)
 
 
 def test_a_batch_that_was_dropped_and_read_again_does_not_hold_up_the_commit() -> None:

@@ -135,8 +135,8 @@ async def _reject(app: Any, settings: Settings, group: list[Any], line: bytes, m
         if line in value
     )
     tp, offset = next(found, (group[-1].value.tp, group[-1].value.last))
-    position = {"topic": tp.topic, "partition": tp.partition, "offset": offset}
-    body = reject_body(Reject("refused-by-store", message, offset, line), position)
+    position = {"topic": tp.topic, "partition": tp.partition, "offset": int(offset)}
+    body = reject_body(Reject("refused-by-store", message, int(offset), line), position)
     return await app.producer.send(settings.topic("rejects"), None, body, tp.partition, None, None)
 
 

@@ -6,46 +6,64 @@ themselves stand in a queue, and the commit follows the acknowledged ones at its
 """
 
 import asyncio
-from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from faust.types import TP, ConsumerMessage
+
+from models.packed import Packed
 
 
 class Batch:
-    """The records of one poll of one partition by column, in offset order; times in ms."""
+    """The records of one poll of one partition by column, in offset order.
+
+    offsets and timestamps (ms): int64 (n,), n > 0.
+    """
 
     __slots__ = ("first", "keys", "last", "offsets", "timestamps", "tp", "values")
 
     def __init__(
         self,
         tp: TP,
-        offsets: list[int],
-        timestamps: list[int],
-        keys: list[bytes | None],
-        values: Sequence[bytes | None],
+        offsets: np.ndarray,
+        timestamps: np.ndarray,
+        keys: Packed,
+        values: Packed,
     ) -> None:
-        self.tp, self.offsets, self.timestamps, self.keys = tp, offsets, timestamps, keys
-        self.values = [value or b"" for value in values]  # an absent value is as bad as an empty one
-        self.first, self.last = offsets[0], offsets[-1]
+        self.tp, self.offsets, self.timestamps, self.keys, self.values = tp, offsets, timestamps, keys, values
+        self.first, self.last = int(offsets[0]), int(offsets[-1])
+
+    @classmethod
+    def of(
+        cls,
+        tp: TP,
+        offsets: Sequence[int],
+        timestamps: Sequence[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+    ) -> "Batch":
+        """A batch of records that exist one by one; an absent value is as bad as an empty one."""
+        times = np.array(offsets, np.int64), np.array(timestamps, np.int64)
+        return cls(tp, *times, Packed.of(keys), Packed.of(values))
 
     def after(self, offset: int) -> "Batch":
         """Its records beyond an offset, at least one of which there must be."""
         if offset < self.first:
             return self
-        begin = bisect_right(self.offsets, offset)
-        columns = self.offsets, self.timestamps, self.keys, self.values
-        return Batch(self.tp, *(column[begin:] for column in columns))  # type: ignore[arg-type]
+        later = slice(int(np.searchsorted(self.offsets, offset, "right")), None)
+        times = self.offsets[later], self.timestamps[later]
+        return Batch(self.tp, *times, self.keys[later], self.values[later])
 
     def let_go(self) -> None:
         """Free the records: an unacknowledged batch stays in memory until the next checkpoint."""
-        self.offsets, self.timestamps, self.keys, self.values = [], [], [], []
+        self.offsets = self.timestamps = np.zeros(0, np.int64)
+        self.keys = self.values = Packed.of([])
 
     def message(self, generation: int) -> ConsumerMessage:
         """The one message that Faust sees."""
-        at = self.timestamps[-1] / 1000.0
+        at = int(self.timestamps[-1]) / 1000.0
         head = self.tp.topic, self.tp.partition, self.last, at, 0, (), None, self
         return ConsumerMessage(*head, None, 0, 0, self.tp, generation_id=generation)
 

@@ -5,6 +5,7 @@ from typing import Any
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from streams.transports import kafka_records
 from streams.transports.batch import Batch, Tracking
 
 FETCH_WAIT_MILLISECONDS = 100  # a broker answers at the first byte; this bounds an idle fetch
@@ -23,29 +24,16 @@ class Consumer(Tracking, driver.Consumer):
     """Coalesces what a poll brings of a batched topic."""
 
     def _new_consumer_thread(self) -> Any:
+        kafka_records.install(self.batched)
         return Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def _fetch(self, active: Any, timeout: float) -> dict[Any, list[Any]]:
-        records = await driver.Consumer._getmany(self, active, timeout)
-        return {
-            tp: [_batch(TP(tp.topic, tp.partition), found)] if found and self.batched(tp.topic) else found
-            for tp, found in records.items()
-        }
+        return await driver.Consumer._getmany(self, active, timeout)
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if isinstance(record, Batch):
             return record.message(self.app.consumer_generation_id)
         return super()._to_message(tp, record)
-
-
-def _batch(tp: TP, records: list[Any]) -> Batch:
-    return Batch(
-        tp,
-        [record.offset for record in records],
-        [record.timestamp for record in records],
-        [record.key for record in records],
-        [record.value for record in records],
-    )
 
 
 class Transport(driver.Transport):

@@ -316,7 +316,7 @@ class Consumer(Tracking, consumer.Consumer):
 
     def _records(self, tp: TP, offsets: list[int], found: Columns) -> list[Any]:
         if self.batched(tp.topic):
-            return [Batch(tp, offsets, found.timestamps, found.keys, found.values)]
+            return [Batch.of(tp, offsets, found.timestamps, found.keys, found.values)]
         return list(zip(offsets, found.timestamps, found.keys, found.values, found.headers, strict=True))
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
