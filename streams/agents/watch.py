@@ -8,6 +8,7 @@ from streams import metrics
 from streams.checkpoint import Checkpoint, frames
 from streams.configuration import load_catalog, load_default_plan
 from streams.settings import Settings
+from streams.state_table import StateTable
 from streams.zones import zone
 
 TICK = b'{"kind":"tick"}'
@@ -27,8 +28,16 @@ def attach(app: Any, settings: Settings) -> None:
         compacting=True,
     )
     app.batch_topics.add(readings)
-    table = app.Table(
-        "state", key_type=bytes, value_type=bytes, partitions=settings.partitions, changelog_topic=state
+    table = app.tables.add(
+        StateTable(
+            app,
+            name="state",
+            key_type=bytes,
+            value_type=bytes,
+            partitions=settings.partitions,
+            changelog_topic=state,
+            beacon=app.tables.beacon,
+        )
     )
     checkpoint = Checkpoint(app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone))
     app.before_revoke = checkpoint.release

@@ -3,7 +3,7 @@
 import click
 import mode
 
-from streams import logs
+from streams import logs, pulse
 from streams.app import ROLES, create_app
 from streams.settings import load_settings
 
@@ -18,6 +18,8 @@ def command(roles: str) -> None:
     settings = load_settings()
     logs.configure(settings)
     app = create_app(settings, chosen)
+    if settings.log_folder() is None:  # the embedded log has one worker, whose lock a frozen one keeps
+        pulse.start()
     worker = mode.Worker(
         app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, daemon=True
     )

@@ -19,6 +19,7 @@ import urllib3
 from influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 
+from streams import pulse
 from streams.influx.api import authorization
 from streams.influx.plan import HISTORY, RAW
 from streams.settings import Settings
@@ -162,6 +163,7 @@ class InfluxSink:
 
     def _post(self, policy: str, body: bytes) -> tuple[int, int] | None:
         """None when confirmed, else (status to split at, points dropped). Raises SinkUnavailable."""
+        pulse.check()  # an old point would replace a newer one of the worker that took over
         try:
             self._client.api_client.call_api(
                 "/write",
