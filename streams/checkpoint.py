@@ -14,6 +14,7 @@ import structlog
 
 from models.pipeline import Ledger
 from streams import metrics, pulse
+from streams.crash_points import reach
 from streams.state_table import UP_TO
 from streams.transports.batch import Batch
 
@@ -116,19 +117,26 @@ class Checkpoint:
                     for partition, core in self.cores.items()
                     for number, block in core.snapshot().items()
                 ]
+            reach("snapshot-taken")
             if sends:
                 await asyncio.gather(*sends)
+            reach("outputs-durable")
             pulse.check()
-            saving = [
-                await self.app.producer.send(
-                    self.state_topic, key, block, partition, None, {UP_TO: b"%d" % up_to}
+            saving = []
+            for partition, key, block, up_to in blocks:
+                stamp = {UP_TO: b"%d" % up_to}
+                saving.append(
+                    await self.app.producer.send(self.state_topic, key, block, partition, None, stamp)
                 )
-                for partition, key, block, up_to in blocks
-            ]
+                reach("block-sent")
             if saving:
                 self._look_for_zombies(await asyncio.gather(*saving))
+            if blocks:
+                reach("state-written")
             for event in events:
                 event.ack()
+            if events:
+                reach("acknowledged")
             self.saved += len(events)
             metrics.CHECKPOINT.observe(time.perf_counter() - begin)
             metrics.CHECKPOINT_AT.set_to_current_time()
@@ -161,7 +169,9 @@ class Checkpoint:
             core = self.make()
             core.restore(saved)
             self.cores[partition] = core
+            reach("partitions-recovered")
         self._paused = False
+        reach("recovered")
 
     def apply(self, batch: Batch) -> Any:
         """Run a batch through its partition's pipeline; its records are let go of.

@@ -13,8 +13,8 @@ import time
 from typing import Final
 
 BEAT: Final = 0.5  # seconds
-LONGEST_GAP: Final = 10.0  # seconds; the session with the broker lasts 15
 ZOMBIE: Final = 1  # the exit code of a fault: started anew
+_longest = 0.0  # seconds between beats; less than the session with the broker
 _last = 0.0  # the time of the last beat; 0.0 while nobody listens
 
 
@@ -23,22 +23,23 @@ def now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def gap(last: float, at: float) -> bool:
+def stood_still(last: float, at: float, longest: float) -> bool:
     """Whether the time between a beat and now says that the process stood still."""
-    return last > 0.0 and at - last > LONGEST_GAP
+    return last > 0.0 and at - last > longest
 
 
 def check() -> None:
     """Go on only if the process was not frozen since its last beat; ends it otherwise, at once."""
-    if gap(_last, now()):
+    if stood_still(_last, now(), _longest):
         sys.stderr.write('{"event": "frozen for longer than a session: ends, to be started anew"}\n')
         sys.stderr.flush()
         os._exit(ZOMBIE)
 
 
-def start() -> None:
-    """Beat from a thread of its own, until the process ends."""
-    global _last
+def start(longest: float) -> None:
+    """Beat from a thread of its own, until the process ends; `longest` s between beats are no freeze."""
+    global _last, _longest
+    _longest = longest
     _last = now()
     threading.Thread(target=_beat, daemon=True, name="pulse").start()
 

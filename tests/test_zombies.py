@@ -80,6 +80,6 @@ def test_the_owner_writes_its_state_again_once_a_zombie_has_written(tmp_path: Pa
 
 
 def test_a_process_that_stood_still_for_longer_than_its_session_knows_it() -> None:
-    assert not pulse.gap(0.0, 1e9)  # nobody listens: the embedded log
-    assert not pulse.gap(100.0, 100.0 + pulse.LONGEST_GAP)
-    assert pulse.gap(100.0, 100.0 + pulse.LONGEST_GAP + 0.1)
+    assert not pulse.stood_still(0.0, 1e9, 4.0)  # nobody beats: the embedded log
+    assert not pulse.stood_still(100.0, 104.0, 4.0)
+    assert pulse.stood_still(100.0, 104.1, 4.0)

@@ -16,6 +16,7 @@ import structlog
 
 from models.wire import Reject, reject_body
 from streams import metrics
+from streams.crash_points import reach
 from streams.settings import Settings
 from streams.sinks import Refused, Sink, SinkMisconfigured, SinkUnavailable
 from streams.sinks.sqlite import SQLiteSink
@@ -123,6 +124,7 @@ async def settle(
         return await write([value for event in group for value in event.value.values])
 
     refused = await until_available(write_ours)
+    reach("sink-written")
     sent = [await _reject(app, settings, group, line, message) for line, message in refused]
     if sent:
         await asyncio.gather(*sent)

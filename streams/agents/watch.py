@@ -7,6 +7,7 @@ from models.wire import reject_body
 from streams import metrics
 from streams.checkpoint import Checkpoint, frames
 from streams.configuration import load_catalog, load_default_plan
+from streams.crash_points import reach
 from streams.settings import Settings
 from streams.state_table import StateTable
 from streams.zones import zone
@@ -65,6 +66,7 @@ def attach(app: Any, settings: Settings) -> None:
                     outputs = checkpoint.apply(batch)
                 if outputs is None:
                     continue
+                reach("batch-applied")
                 for alert in outputs.alerts:
                     key = alert.patient.encode()
                     await checkpoint.send(settings.topic("alerts"), key, alert.body, None)
@@ -76,6 +78,7 @@ def attach(app: Any, settings: Settings) -> None:
                         settings.topic("rejects"), None, reject_body(reject, position), partition
                     )
                 checkpoint.took(event)
+                reach("outputs-queued")
             metrics.count_outputs(records, outputs)
             if checkpoint.crowded():
                 await checkpoint.save()

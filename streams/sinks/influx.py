@@ -20,6 +20,7 @@ from influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 
 from streams import pulse
+from streams.crash_points import reach
 from streams.influx.api import authorization
 from streams.influx.plan import HISTORY, RAW
 from streams.settings import Settings
@@ -148,6 +149,7 @@ class InfluxSink:
         refused: list[Refused] = []
         for begin in range(0, len(good), LINES):
             refused += self._some(policy, good[begin : begin + LINES])
+            reach("sink-writing")
         return refused
 
     def _some(self, policy: str, batch: list[bytes]) -> list[Refused]:
