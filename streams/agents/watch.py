@@ -12,7 +12,20 @@ from streams.settings import Settings
 from streams.state_table import StateTable
 from streams.zones import zone
 
+READING = (
+    b'{"patient":"p","device":"d","vital":"heart-rate","value":70,"unit":"/min",'
+    b'"measured_at":"1970-01-01T00:00:00Z"}'
+)
 TICK = b'{"kind":"tick"}'
+
+
+def warm_up(pipeline: Pipeline) -> None:
+    """Compile what the first batch needs, or load it: before the worker joins, since it takes a while.
+
+    Half a minute on a fresh machine: a worker that did it as a member would be put out of its group, and
+    one that is killed meanwhile would never get any further than its first batch.
+    """
+    pipeline.process([READING, TICK], [0, 0], [0, 1], [None, None])
 
 
 def attach(app: Any, settings: Settings) -> None:
@@ -40,6 +53,7 @@ def attach(app: Any, settings: Settings) -> None:
             beacon=app.tables.beacon,
         )
     )
+    warm_up(Pipeline(catalog, default, zone))
     checkpoint = Checkpoint(app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone))
     app.before_revoke = checkpoint.release
     app.final_checkpoint = checkpoint.save
