@@ -611,6 +611,10 @@ class Pipeline:
         self.state.dirty[:] = False
         return {b"%d" % number: self.state.save(int(number), self.position) for number in changed}
 
+    def rewrite(self) -> None:
+        """Count every block as changed: what was saved of it may be hidden by an older one."""
+        self.state.dirty[: len(self.state.members)] = True
+
     def restore(self, blocks: Mapping[bytes, bytes]) -> None:
         """Take up saved blocks, into a fresh pipeline. Raises models.state.UnknownFormat."""
         self.state.load(blocks)

@@ -63,8 +63,8 @@ def create_app(settings: Settings, roles: set[str]) -> App:
         stream_buffer_maxsize=16,  # counts batches, not readings
         broker_max_poll_records=2000,
         broker_commit_interval=1.0,
-        broker_session_timeout=15,
-        broker_heartbeat_interval=3,
+        broker_session_timeout=settings.session_seconds,
+        broker_heartbeat_interval=settings.session_seconds / 4,
         producer_linger=0.005,
         producer_max_batch_size=1 << 20,
         producer_max_request_size=4 << 20,

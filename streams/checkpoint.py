@@ -7,15 +7,20 @@ repeats some records, and the stamp of each block tells which of them it reflect
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+import structlog
+
 from models.pipeline import Ledger
-from streams import metrics
+from streams import metrics, pulse
+from streams.crash_points import reach
+from streams.state_table import UP_TO
 from streams.transports.batch import Batch
 
 FRAME_BYTES = 256_000
 OUTSTANDING_BATCHES = 512
+log = structlog.get_logger(__name__)
 
 
 class Core(Protocol):
@@ -29,6 +34,9 @@ class Core(Protocol):
 
     def restore(self, blocks: Mapping[bytes, bytes]) -> None:
         """Take up saved blocks."""
+
+    def rewrite(self) -> None:
+        """Count every block as changed."""
 
     @property
     def ledger(self) -> Ledger:
@@ -105,24 +113,46 @@ class Checkpoint:
                 sends, self._sends = self._sends, []
                 events, self._events = self._events, []
                 blocks = [
-                    (partition, b"%d/%s" % (partition, number), block)
+                    (partition, b"%d/%s" % (partition, number), block, self._applied.get(partition, -1))
                     for partition, core in self.cores.items()
                     for number, block in core.snapshot().items()
                 ]
+            reach("snapshot-taken")
             if sends:
                 await asyncio.gather(*sends)
-            saving = [
-                await self.app.producer.send(self.state_topic, key, block, partition, None, None)
-                for partition, key, block in blocks
-            ]
+            reach("outputs-durable")
+            pulse.check()
+            saving = []
+            for partition, key, block, up_to in blocks:
+                stamp = {UP_TO: b"%d" % up_to}
+                saving.append(
+                    await self.app.producer.send(self.state_topic, key, block, partition, None, stamp)
+                )
+                reach("block-sent")
             if saving:
-                await asyncio.gather(*saving)
+                self._look_for_zombies(await asyncio.gather(*saving))
+            if blocks:
+                reach("state-written")
             for event in events:
                 event.ack()
+            if events:
+                reach("acknowledged")
             self.saved += len(events)
             metrics.CHECKPOINT.observe(time.perf_counter() - begin)
             metrics.CHECKPOINT_AT.set_to_current_time()
             metrics.show_ledgers(core.ledger for core in self.cores.values())
+
+    def _look_for_zombies(self, places: Iterable[Any]) -> None:
+        """Blocks between our own ones hide newer ones of ours: write all of that partition again."""
+        offsets: dict[int, list[int]] = {}
+        for place in places:
+            offsets.setdefault(place.partition, []).append(place.offset)
+        for partition, written in offsets.items():
+            end = max(written) + 1
+            if end - len(written) != self.table.ends.get(partition, 0) and partition in self.cores:
+                log.warning("somebody else wrote state here, all of it is written again", partition=partition)
+                self.cores[partition].rewrite()
+            self.table.ends[partition] = end
 
     async def recover(self, partitions: set[int]) -> None:
         """Build the pipelines of newly assigned partitions from the table; drop those that went."""
@@ -139,7 +169,9 @@ class Checkpoint:
             core = self.make()
             core.restore(saved)
             self.cores[partition] = core
+            reach("partitions-recovered")
         self._paused = False
+        reach("recovered")
 
     def apply(self, batch: Batch) -> Any:
         """Run a batch through its partition's pipeline; its records are let go of.

@@ -30,7 +30,15 @@ REMEDIES = {  # by the beginning of pydantic's name of a fault
     "string": 'write text in quotes: "…"',
     "list": 'write [{"name":…,"url":…,"secret":…}]',
 }
-BESIDE = ("config", "secrets", "recordings", "test_kafka", "live")  # VIGIE_… names that are no settings
+BESIDE = (
+    "config",
+    "secrets",
+    "recordings",
+    "test_kafka",
+    "live",
+    "crash_at",
+    "crash_test",
+)  # VIGIE_… names that are no settings
 
 
 class Settings(BaseSettings):
@@ -44,6 +52,7 @@ class Settings(BaseSettings):
     ticks: Literal["worker", "log"] = "worker"
     tick_seconds: float = Field(5.0, gt=0)
     checkpoint_seconds: float = Field(5.0, gt=0)
+    session_seconds: float = Field(6.0, ge=6)  # Kafka's own least; a kill -9 stalls partitions for so long
     catalogue: Path | None = None
     default_plan: Path | None = None
     sink: Literal["sqlite", "influx", "none"] = "sqlite"

@@ -28,13 +28,13 @@ READINGS = int(os.environ.get("KILL_READINGS", "20000"))  # the nightly run take
 KILLS = int(os.environ.get("KILLS", "3"))
 
 
-def ward(count: int, seed: int = 7) -> list[bytes]:
-    """Readings of 200 patients, some beyond their limits, some again, some late."""
+def ward(count: int, seed: int = 7, patients: int = 200) -> list[bytes]:
+    """Readings of some patients, some beyond their limits, some again, some late."""
     rng = np.random.default_rng(seed)
     out = []
     for i in range(count):
         at = START + i * 3_000
-        patient = f"p-{rng.integers(200)}"
+        patient = f"p-{rng.integers(patients)}"
         if rng.random() < 0.3:
             out.append(reading(patient, "systolic-bp", int(rng.integers(85, 195)), at))
         else:

@@ -13,6 +13,7 @@ import aiohttp
 import structlog
 
 from streams import metrics
+from streams.crash_points import reach
 from streams.endpoints import Endpoint
 from streams.outbox import Delivery, Outbox, Place
 from streams.settings import Settings
@@ -78,10 +79,12 @@ class Courier:
         name = self.endpoint.name
         with metrics.timed(metrics.ATTEMPT.labels(name)):
             body = (delivery.body or "").encode()
+            reach("delivering")
             status, after = await post(self.session, self.endpoint, delivery.webhook_id, body)
         now, jitter = time.time(), random.random()
         delivery.attempts += 1
         delivery.last_at, delivery.answer = now, status
+        reach("delivered")
         outcome, wait = decide(status, after, delivery.attempts, delivery.first_at, now, jitter)
         metrics.ATTEMPTS.labels(name, outcome).inc()
         if wait is not None:
@@ -89,6 +92,7 @@ class Courier:
             self.queue.failed(place, time.monotonic(), wait, asked, jitter, outcome == "refused")
         elif self.outbox.find(place) is delivery:  # still ours
             await self.outbox.settle(place, delivery, outcome)
+            reach("delivery-recorded")
         if outcome != "delivered":
             tell = log.error if wait is None else log.warning
             tell(
@@ -136,6 +140,7 @@ def attach(app: Any, settings: Settings) -> None:
     async def notify(stream: Any) -> None:
         async for event in stream.noack().events():
             await outbox.take(event.value.tp.partition, event.value.values)
+            reach("alerts-taken")
             event.ack()
 
     @app.task

@@ -16,6 +16,7 @@ import structlog
 
 from models.wire import Reject, reject_body
 from streams import metrics
+from streams.crash_points import reach
 from streams.settings import Settings
 from streams.sinks import Refused, Sink, SinkMisconfigured, SinkUnavailable
 from streams.sinks.sqlite import SQLiteSink
@@ -112,9 +113,18 @@ async def settle(
     group: list[Any],
 ) -> None:
     """Write some events; what the sink refuses is durable in the rejects before the acknowledgement."""
-    refused = await until_available(
-        partial(write, [value for event in group for value in event.value.values])
-    )
+
+    async def write_ours() -> list[Refused]:
+        """What came before a rebalance is read again, here or elsewhere, as it was not acknowledged.
+
+        Written after the new owner's points it would replace newer ones.
+        """
+        generation = app.consumer_generation_id
+        group[:] = [event for event in group if event.message.generation_id == generation]
+        return await write([value for event in group for value in event.value.values])
+
+    refused = await until_available(write_ours)
+    reach("sink-written")
     sent = [await _reject(app, settings, group, line, message) for line, message in refused]
     if sent:
         await asyncio.gather(*sent)

@@ -7,10 +7,25 @@ from models.wire import reject_body
 from streams import metrics
 from streams.checkpoint import Checkpoint, frames
 from streams.configuration import load_catalog, load_default_plan
+from streams.crash_points import reach
 from streams.settings import Settings
+from streams.state_table import StateTable
 from streams.zones import zone
 
+READING = (
+    b'{"patient":"p","device":"d","vital":"heart-rate","value":70,"unit":"/min",'
+    b'"measured_at":"1970-01-01T00:00:00Z"}'
+)
 TICK = b'{"kind":"tick"}'
+
+
+def warm_up(pipeline: Pipeline) -> None:
+    """Compile what the first batch needs, or load it: before the worker joins, since it takes a while.
+
+    Half a minute on a fresh machine: a worker that did it as a member would be put out of its group, and
+    one that is killed meanwhile would never get any further than its first batch.
+    """
+    pipeline.process([READING, TICK], [0, 0], [0, 1], [None, None])
 
 
 def attach(app: Any, settings: Settings) -> None:
@@ -27,9 +42,18 @@ def attach(app: Any, settings: Settings) -> None:
         compacting=True,
     )
     app.batch_topics.add(readings)
-    table = app.Table(
-        "state", key_type=bytes, value_type=bytes, partitions=settings.partitions, changelog_topic=state
+    table = app.tables.add(
+        StateTable(
+            app,
+            name="state",
+            key_type=bytes,
+            value_type=bytes,
+            partitions=settings.partitions,
+            changelog_topic=state,
+            beacon=app.tables.beacon,
+        )
     )
+    warm_up(Pipeline(catalog, default, zone))
     checkpoint = Checkpoint(app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone))
     app.before_revoke = checkpoint.release
     app.final_checkpoint = checkpoint.save
@@ -56,6 +80,7 @@ def attach(app: Any, settings: Settings) -> None:
                     outputs = checkpoint.apply(batch)
                 if outputs is None:
                     continue
+                reach("batch-applied")
                 for alert in outputs.alerts:
                     key = alert.patient.encode()
                     await checkpoint.send(settings.topic("alerts"), key, alert.body, None)
@@ -67,6 +92,7 @@ def attach(app: Any, settings: Settings) -> None:
                         settings.topic("rejects"), None, reject_body(reject, position), partition
                     )
                 checkpoint.took(event)
+                reach("outputs-queued")
             metrics.count_outputs(records, outputs)
             if checkpoint.crowded():
                 await checkpoint.save()

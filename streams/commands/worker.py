@@ -1,9 +1,11 @@
 """`vigie worker`: the agents of this deployment, until a signal ends them."""
 
+import os
+
 import click
 import mode
 
-from streams import logs
+from streams import crash_points, logs, pulse
 from streams.app import ROLES, create_app
 from streams.settings import load_settings
 
@@ -15,9 +17,15 @@ def command(roles: str) -> None:
     chosen = set(roles.split(","))
     if not chosen <= set(ROLES):
         raise click.UsageError(f"--roles: choose of {', '.join(ROLES)}")
+    try:
+        crash_points.arm(os.environ)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     settings = load_settings()
     logs.configure(settings)
     app = create_app(settings, chosen)
+    if settings.log_folder() is None:  # the embedded log has one worker, whose lock a frozen one keeps
+        pulse.start(settings.session_seconds * 2 / 3)
     worker = mode.Worker(
         app, loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, daemon=True
     )

@@ -19,6 +19,8 @@ import urllib3
 from influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 
+from streams import pulse
+from streams.crash_points import reach
 from streams.influx.api import authorization
 from streams.influx.plan import HISTORY, RAW
 from streams.settings import Settings
@@ -147,6 +149,7 @@ class InfluxSink:
         refused: list[Refused] = []
         for begin in range(0, len(good), LINES):
             refused += self._some(policy, good[begin : begin + LINES])
+            reach("sink-writing")
         return refused
 
     def _some(self, policy: str, batch: list[bytes]) -> list[Refused]:
@@ -162,6 +165,7 @@ class InfluxSink:
 
     def _post(self, policy: str, body: bytes) -> tuple[int, int] | None:
         """None when confirmed, else (status to split at, points dropped). Raises SinkUnavailable."""
+        pulse.check()  # an old point would replace a newer one of the worker that took over
         try:
             self._client.api_client.call_api(
                 "/write",

@@ -7,6 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
+from streams.crash_points import reach
 from streams.sinks import Refused, SinkUnavailable, lines, transitions
 
 SCHEMA: Final = """
@@ -111,6 +112,7 @@ class SQLiteSink:
         try:
             for statement, rows in statements:
                 self._db.executemany(statement, rows)
+                reach("sink-writing")
         except BaseException:
             if self._db.in_transaction:  # a full disk has rolled back already
                 self._db.execute("rollback")

@@ -14,6 +14,7 @@ import numpy as np
 from faust.types import TP, ConsumerMessage
 
 from models.packed import Packed
+from streams.crash_points import reach
 
 
 class Batch:
@@ -122,6 +123,12 @@ class Tracking:
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Gaps of compaction need no bookkeeping here."""
 
+    async def _commit_offsets(self, offsets: Any, start_new_transaction: bool = True) -> bool:
+        reach("offsets-committing")
+        done = await super()._commit_offsets(offsets, start_new_transaction)  # type: ignore[misc]
+        reach("offsets-committed")
+        return done
+
     def _forget(self) -> None:
         self._waiting.clear()
         self._done.clear()
@@ -177,6 +184,7 @@ class Tracking:
             self.stop_flow()  # type: ignore[attr-defined]
             self.app.flow_control.suspend()  # type: ignore[attr-defined]
             await self.app.before_revoke()  # type: ignore[attr-defined]
+            reach("partitions-revoked")
             await self.commit() or await self.commit()  # type: ignore[attr-defined]
             self._forget()
         await super().on_partitions_revoked(revoked)  # type: ignore[misc]

@@ -1,6 +1,9 @@
 """A worker's settings for a real InfluxDB that keeps for ever, and what is in it afterwards."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from streams.influx.api import InfluxApi
 from streams.influx.setup import READER
@@ -38,3 +41,35 @@ def wanted(frames: list[bytes], alerts: list[bytes]) -> dict[str, int]:
     keys = {row[:5] for row in lines.read(frames).rows}
     counts = {name: sum(key[0] == name for key in keys) for name in ("window", "reading", "baseline")}
     return {**counts, "alert": len(set(alerts))}
+
+
+FIELDS: Final = re.compile(r'([a-z0-9_]+)=("(?:[^"\\]|\\.)*"|[^,]*)')
+Point = tuple[tuple[str, ...], int]
+"""(measurement, patient, vital, window) and time in ns."""
+
+
+def points(address: str, secrets: Path) -> dict[Point, dict[str, float]]:
+    """Every point of results with its fields, read with Grafana's token."""
+    grafana = InfluxApi(address, read_secret(secrets, READER))
+    found: dict[Point, dict[str, float]] = {}
+    for measurement in ("window", "reading", "baseline", "trend", "score"):
+        for policy in ("autogen", "history"):
+            query = f"SELECT * FROM {policy}.{measurement} GROUP BY *"
+            answer = grafana.call("GET", "/query", db="vigie", q=query, epoch="ns")["results"][0]
+            for series in answer.get("series", ()):
+                tags = series["tags"]
+                place = measurement, tags["patient"], tags["vital"], tags.get("window", "")
+                for time_ns, *values in series["values"]:
+                    fields = zip(series["columns"][1:], values, strict=True)
+                    assert (place, time_ns) not in found, "a point is in both buckets"
+                    found[place, time_ns] = {name: float(v) for name, v in fields if v is not None}
+    return found
+
+
+def last_of(told: Iterable[bytes]) -> dict[Point, dict[str, float]]:
+    """The points that lines of results make, in the order in which they were told."""
+    out: dict[Point, dict[str, float]] = {}
+    for series, time_ns, _, fields in lines.read([b"\n".join(told)]).rows:
+        values = {name: float(text.rstrip("i")) for name, text in FIELDS.findall(fields)}
+        out[lines.tags_of(series), time_ns] = values
+    return out
