@@ -76,7 +76,7 @@ def open_log(settings: Settings, make: bool = True) -> Log | KafkaLog:
     folder = settings.log_folder()
     if folder is not None:
         if not make and not (folder / FILE).is_file():
-            raise click.UsageError(f"there is no log in {folder}; check VIGIE_BROKER or --to")
+            raise click.UsageError(f"there is no log in {folder}; check the path or VIGIE_BROKER")
         return Log(folder, partitions=settings.partitions)
     from kafka.errors import KafkaError
 

@@ -222,10 +222,16 @@ class Log:
         return list(map(Record, *same, offsets, c.timestamps, c.keys, c.values, c.headers))
 
     def from_time(self, place: Place, milliseconds: int) -> int | None:
-        """An offset before which everything was received earlier; None when nothing is later."""
-        query = "select min(first) from segments where topic=? and partition=? and timestamp>=?"
-        found = self._read.execute(query, (self.topic(place[0])[0], place[1], milliseconds)).fetchone()[0]
-        return None if found is None else int(found)
+        """The offset of the first record received at a time or later; None when there is none."""
+        query = (
+            "select first, body from segments where topic=? and partition=? and timestamp>=? order by first"
+        )
+        where = self.topic(place[0])[0], place[1]
+        found = self._read.execute(f"{query} limit 1", (*where, milliseconds)).fetchone()
+        if found is None:
+            return None
+        times = unpack(found[1]).timestamps
+        return int(found[0]) + next(i for i, time in enumerate(times) if time >= milliseconds)
 
     def earliest(self, place: Place) -> int:
         """The first offset that is still kept."""
