@@ -101,9 +101,10 @@ def test_commands_reach_kafka_and_a_replay_of_it_decides_as_its_worker_did(
     topic = f"kafka://{server.address}/vigie.readings"
     vigie("replay", f"{topic}?until={middle}", "--out", str(tmp_path / "early"))
     vigie("replay", f"{topic}?from={middle}", "--out", str(tmp_path / "late"))
-    parts = [json.loads((tmp_path / n / "ledger.json").read_text())["received"] for n in ("early", "late")]
-    assert sum(parts) == 2 * READINGS
-    assert min(parts) > 0
+    early, late = (json.loads((tmp_path / name / "ledger.json").read_text()) for name in ("early", "late"))
+    orphaned = late["rejected"].get("invalid-action", 0)  # its alert was opened before the range
+    assert early["received"] + late["received"] - orphaned == 2 * READINGS
+    assert min(early["received"], late["received"]) > orphaned
 
 
 def test_a_broker_that_is_away_is_told_without_a_traceback(tmp_path: Path) -> None:
