@@ -11,6 +11,7 @@ from faust.transport.drivers import TRANSPORTS
 from streams import health, metrics
 from streams.agents import notify, store, watch
 from streams.settings import Settings
+from streams.transports.log.store import Log
 
 ROLES = {"watch": watch.attach, "store": store.attach, "notify": notify.attach}
 
@@ -46,10 +47,12 @@ class App(faust.App):
 
 
 def create_app(settings: Settings, roles: set[str]) -> App:
-    """A worker for some roles. Raises ConfigurationError when files or settings are wrong."""
+    """A worker for some roles. Raises ConfigurationError or LogUnusable when files, settings or log are."""
     folder = settings.log_folder()
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        Log(
+            folder, partitions=settings.partitions
+        ).close()  # one that is of no use is told before Faust starts
     embedded = {"TableManager": "streams.transports.log.transport:TableManager"} if folder is not None else {}
     name = settings.prefix if roles == set(ROLES) else f"{settings.prefix}-{'-'.join(sorted(roles))}"
     broker = settings.broker if folder is None else f"log://{folder.absolute()}{_query(settings.broker)}"

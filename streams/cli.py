@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from models.strict import ConfigurationError
+from streams.transports import LogUnusable
 
 COMMANDS = Path(__file__).parent / "commands"
 
@@ -25,12 +26,15 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; a configuration that may not start is told whole, and exits with 1."""
+        """Run a command; a configuration or a log that is of no use is told whole, and exits with 1."""
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
             for fault in error.faults:
                 click.echo(f"vigie: {fault}", err=True)
+            ctx.exit(1)
+        except LogUnusable as error:
+            click.echo(f"vigie: {error}", err=True)
             ctx.exit(1)
 
 

@@ -69,25 +69,18 @@ def rows(records: Iterable[Stamped], topic: str, partitions: int, as_recorded: b
 
 
 def open_log(settings: Settings, make: bool = True) -> Log | KafkaLog:
-    """The log of the settings, embedded or Kafka. Raises click.ClickException when it cannot be had.
+    """The log of the settings, embedded or Kafka. Raises LogUnusable when it cannot be had.
 
-    make: whether an embedded log that is missing is made.
+    make: whether an embedded log that is missing is made, or click.UsageError is raised.
     """
     folder = settings.log_folder()
     if folder is not None:
         if not make and not (folder / FILE).is_file():
-            raise click.UsageError(f"there is no log in {folder}; check VIGIE_BROKER or --to")
+            raise click.UsageError(f"there is no log in {folder}; check the path or VIGIE_BROKER")
         return Log(folder, partitions=settings.partitions)
-    from kafka.errors import KafkaError
-
     from streams.transports.kafka_log import KafkaLog  # a quarter of a second that the embedded log is spared
 
-    try:
-        return KafkaLog(settings.broker)
-    except KafkaError as error:
-        raise click.ClickException(
-            f"{settings.broker} does not answer: {error!r}; check VIGIE_BROKER"
-        ) from error
+    return KafkaLog(settings.broker)
 
 
 def received_now(settings: Settings, log: Log | KafkaLog, partition: int) -> int:

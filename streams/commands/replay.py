@@ -1,4 +1,4 @@
-"""`vigie replay`: a recording through the core, with no broker. The same input gives the same bytes."""
+"""`vigie replay`: recordings or a log through the core, without a worker. Same input, same bytes."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -8,17 +8,19 @@ from typing import Any
 import click
 import msgspec
 
-from models.pipeline import Ledger, Pipeline
+from models.pipeline import Pipeline
 from models.plan import plan_record
 from models.strict import duration
-from models.wire import reject_body
 from streams.configuration import load_catalog, load_default_plan, load_plans, read
-from streams.ingest.clock import Stamped, stamp
+from streams.ingest.clock import TICK_MILLISECONDS, stamp
 from streams.ingest.columns import parse_map
 from streams.ingest.sources import Line, read_source
+from streams.replay import Journey
+from streams.replay.files import balances, write
+from streams.replay.log import is_log, journeys, parse_source
+from streams.replay.recordings import journey
+from streams.settings import load_settings
 from streams.zones import zone
-
-BATCH = 2000
 
 
 class Duration(click.ParamType):
@@ -42,65 +44,45 @@ def lines_of(sources: Iterable[str], map_file: Path | None) -> Iterator[Line]:
     return itertools.chain.from_iterable(read_source(source, column_map) for source in sources)
 
 
-def run(pipeline: Pipeline, records: Iterable[Stamped], out: Path, plans: list[bytes]) -> Ledger:
-    """Write the four files of a replay to `out`; they appear under their names only when whole."""
-    out.mkdir(parents=True, exist_ok=True)
-    names = ("results.lp", "alerts.jsonl", "rejects.jsonl")
-    files = [(out / f"{name}.part").open("wb") for name in names]
-    offset = 0
-    iterator = iter(records)
-    first = next(iterator, None)
-    if first is not None:
-        iterator = itertools.chain([first], iterator)
-        opening = (Stamped(first.received, plan, Line(plan, "plans", i)) for i, plan in enumerate(plans, 1))
-        iterator = itertools.chain(opening, iterator)
-    while batch := list(itertools.islice(iterator, BATCH)):
-        outputs = pipeline.process(
-            [record.value for record in batch],
-            [record.received for record in batch],
-            range(offset, offset + len(batch)),
-        )
-        files[0].write(outputs.results)
-        files[1].writelines(alert.body + b"\n" for alert in outputs.alerts)
-        for reject in outputs.rejects:
-            line = batch[reject.offset - offset].line
-            position = {"file": line.file, "line": line.line} if line else {"offset": reject.offset}
-            files[2].write(reject_body(reject, position) + b"\n")
-        offset += len(batch)
-    for name, file in zip(names, files, strict=True):
-        file.close()
-        (out / f"{name}.part").replace(out / name)
-    ledger = pipeline.ledger
-    text = msgspec.json.format(msgspec.json.encode(ledger), indent=2)
-    (out / "ledger.json").write_bytes(text + b"\n")
-    return ledger
-
-
 @click.command(name="replay")
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--map", "map_file", type=click.Path(path_type=Path, exists=True), help="Column map of a CSV.")
 @click.option("--plans", "plans_file", type=click.Path(path_type=Path, exists=True), help="Care plans.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the four files.")
-@click.option("--then", type=Duration(), default=0, help="Time that passes after the last reading, e.g. 2d.")
-@click.option("--tick", type=Duration(), default=900_000, help="Received time between ticks.")
+@click.option("--then", type=Duration(), help="Time that passes after a recording's last reading, e.g. 2d.")
+@click.option("--tick", type=Duration(), help="Received time between a recording's ticks [15min].")
 def command(
-    sources: tuple[str, ...], map_file: Path | None, plans_file: Path | None, out: Path, then: int, tick: int
+    sources: tuple[str, ...],
+    map_file: Path | None,
+    plans_file: Path | None,
+    out: Path,
+    then: int | None,
+    tick: int | None,
 ) -> None:
-    """Run recordings through the core and write results, alerts, rejects and the ledger."""
-    catalog = load_catalog()
+    """Run SOURCES through the core and write results, alerts, rejects and the ledger.
+
+    Recordings are JSON Lines or CSV, plain or gzipped, or - for standard input. A log is log://DIR or
+    kafka://HOST:PORT, with /TOPIC and ?from=TIME&until=TIME where wanted.
+    """
+    settings = load_settings()
+    catalog = load_catalog(settings.catalogue)
+    default = load_default_plan(settings.default_plan, catalog)
     plans = [plan_record(plan) for plan in load_plans(plans_file, catalog)] if plans_file else []
-    pipeline = Pipeline(catalog, load_default_plan(None, catalog), zone)
+    found: Iterable[Journey]
+    if any(is_log(source) for source in sources):
+        if len(sources) > 1:
+            raise click.UsageError("a log is replayed alone; give one SOURCE")
+        for option, given in {"--map": map_file, "--then": then, "--tick": tick}.items():
+            if given is not None:
+                raise click.UsageError(f"{option} is for recordings; a log has records and ticks of its own")
+        found = journeys(parse_source(sources[0], settings), settings, plans)
+    else:
+        found = [journey(stamp(lines_of(sources, map_file), tick or TICK_MILLISECONDS, then or 0), plans)]
     try:
-        ledger = run(pipeline, stamp(lines_of(sources, map_file), tick, then), out, plans)
+        ledger = write(lambda: Pipeline(catalog, default, zone), found, out)
     except (OSError, EOFError) as error:
         raise click.ClickException(f"a source cannot be read to its end: {error}") from error
     for name, value in msgspec.structs.asdict(ledger).items():
         click.echo(f"{name:13} {value if not isinstance(value, dict) else sum(value.values())}")
     if not balances(ledger):
         raise click.ClickException("the ledger does not balance")
-
-
-def balances(ledger: Ledger) -> bool:
-    """Whether every record received has exactly one fate."""
-    told = ledger.accepted + ledger.duplicate + ledger.late + sum(ledger.rejected.values())
-    return ledger.received == told

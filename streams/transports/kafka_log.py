@@ -1,13 +1,17 @@
 """A Kafka cluster behind the few methods of Log that commands need, by kafka-python: append and read."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 
+from streams.transports import LogUnusable
 from streams.transports.log.store import Place, Record, Row, partition_of
 
 TIMEOUT: Final = 30.0  # seconds until an append counts as failed
+P, T = ParamSpec("P"), TypeVar("T")
 
 
 def addresses(broker: str) -> list[str]:
@@ -15,10 +19,28 @@ def addresses(broker: str) -> list[str]:
     return [part.rpartition("//")[2] for part in broker.split(";") if part]
 
 
-class KafkaLog:
-    """Topics of a cluster. Raises kafka.errors.KafkaError when it does not answer."""
+def _asking(
+    method: Callable[Concatenate["KafkaLog", P], T],
+) -> Callable[Concatenate["KafkaLog", P], T]:
+    """Tell a cluster's refusal as every log tells it."""
 
+    @wraps(method)
+    def ask(log: "KafkaLog", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(log, *args, **kwargs)
+        except KafkaError as error:
+            remedy = "check VIGIE_BROKER and the cluster"
+            raise LogUnusable(f"{log.broker} does not answer as it should: {error!r}; {remedy}") from error
+
+    return ask
+
+
+class KafkaLog:
+    """Topics of a cluster. Every method raises LogUnusable when it does not answer."""
+
+    @_asking
     def __init__(self, broker: str) -> None:
+        self.broker = broker
         self._servers = addresses(broker)
         self._producer: Any = None
         self._consumer = KafkaConsumer(
@@ -32,17 +54,19 @@ class KafkaLog:
             self._producer.close()
         self._consumer.close()
 
+    @_asking
     def topic(self, name: str) -> tuple[str, int]:
-        """(name, partitions) of a topic. Raises LookupError with the remedy when it is missing."""
+        """(name, partitions) of a topic. Raises LogUnusable with the remedy when it is missing."""
         partitions = self._consumer.partitions_for_topic(name)
         if not partitions:
-            raise LookupError(f"there is no topic {name}; make it with `vigie topics`")
+            raise LogUnusable(f"there is no topic {name}; make it with `vigie topics`")
         return name, len(partitions)
 
     def partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int:
         """The partition of a key by Kafka's default, or the one asked for."""
         return partition_of(key, self.topic(topic)[1]) if partition is None else partition
 
+    @_asking
     def append(self, rows: Sequence[Row]) -> list[tuple[int, int]]:
         """Append rows; returns (partition, offset) of each, once all replicas in sync have them."""
         if self._producer is None:
@@ -60,6 +84,7 @@ class KafkaLog:
         done = [future.get(timeout=TIMEOUT) for future in sent]
         return [(found.partition, found.offset) for found in done]
 
+    @_asking
     def refresh(self) -> dict[Place, int]:
         """The end offset of every partition."""
         places = [
@@ -69,17 +94,20 @@ class KafkaLog:
         ]
         return {(at.topic, at.partition): end for at, end in self._consumer.end_offsets(places).items()}
 
+    @_asking
     def earliest(self, place: Place) -> int:
         """The first offset that is still kept."""
         at = TopicPartition(*place)
         return int(self._consumer.beginning_offsets([at])[at])
 
+    @_asking
     def from_time(self, place: Place, milliseconds: int) -> int | None:
         """The offset of the first record received at a time or later; None when there is none."""
         at = TopicPartition(*place)
         found = self._consumer.offsets_for_times({at: milliseconds})[at]
         return None if found is None else int(found.offset)
 
+    @_asking
     def read(self, place: Place, offset: int, limit: int) -> list[Record]:
         """At most `limit` records from `offset` on; none at the end."""
         at = TopicPartition(*place)

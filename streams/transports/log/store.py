@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from aiokafka.partitioner import murmur2
 
+from streams.transports import LogUnusable
 from streams.transports.log.segments import Columns, pack, segments, unpack
 
 FILE = "log.db"
@@ -26,13 +27,13 @@ CHECKPOINT_PAGES = 10_000  # 40 MB of log before it is copied
 FORMAT = 2  # of the file; kept in SQLite's user_version
 READ_BYTES = 4 << 20  # a read stops after so much, whatever its limit of records
 SCHEMA = """
-create table if not exists topics(id integer primary key, name text unique, partitions int,
+create table topics(id integer primary key, name text unique, partitions int,
     retention_ms int, retention_bytes int, compact int);
-create table if not exists parts(topic int, partition int, next int, cleaned int,
+create table parts(topic int, partition int, next int, cleaned int,
     primary key(topic, partition)) without rowid;
-create table if not exists segments(topic int, partition int, first int, count int, timestamp int,
+create table segments(topic int, partition int, first int, count int, timestamp int,
     key blob, empty int, body blob, primary key(topic, partition, first)) without rowid;
-create table if not exists offsets(grp text, topic text, partition int, offset int,
+create table offsets(grp text, topic text, partition int, offset int,
     primary key(grp, topic, partition)) without rowid;
 """
 SEGMENTS = "select first, count, body from segments where topic=? and partition=?"
@@ -59,6 +60,19 @@ def partition_of(key: bytes | None, count: int) -> int:
     return random.randrange(count) if key is None else (_hash(key) & 0x7FFFFFFF) % count
 
 
+def _made(c: sqlite3.Connection) -> int:
+    """The format of a file, which is made one of ours when it is empty: whole, or not at all."""
+    c.execute("begin immediate")  # another process may be making it
+    found = int(c.execute("pragma user_version").fetchone()[0])
+    if found == 0 and c.execute("select 1 from sqlite_master").fetchone() is None:
+        for statement in SCHEMA.split(";"):
+            c.execute(statement)
+        c.execute(f"pragma user_version={FORMAT}")
+        found = FORMAT
+    c.execute("commit")
+    return found
+
+
 class Log:
     """The store at a folder. Writes are serialised on one connection, reads use another."""
 
@@ -75,18 +89,24 @@ class Log:
         self._version: int | None = None
 
     def connect(self) -> sqlite3.Connection:
-        """A connection of its own. Raises ValueError when the file has another format."""
-        c = sqlite3.connect(self.path / FILE, timeout=30, isolation_level=None, check_same_thread=False)
-        c.execute("pragma journal_mode=wal")
-        c.execute(f"pragma synchronous={self.sync}")
-        c.execute(f"pragma wal_autocheckpoint={CHECKPOINT_PAGES}")
-        found = c.execute("pragma user_version").fetchone()[0]
-        if found not in (0, FORMAT) or (found == 0 and c.execute("select 1 from sqlite_master").fetchone()):
-            raise ValueError(
-                f"{self.path / FILE} has format {found or 1}, this Vigie reads {FORMAT}; begin a new folder"
-            )
-        c.executescript(f"{SCHEMA} pragma user_version={FORMAT};")
-        return c
+        """A connection of its own. Raises LogUnusable when the file is no log, or of another format."""
+        file = self.path / FILE
+        try:
+            c = sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False)
+            found = c.execute("pragma user_version").fetchone()[0]
+            if found != FORMAT:
+                found = _made(c)
+            if found == FORMAT:
+                c.execute("pragma journal_mode=wal")
+                c.execute(f"pragma synchronous={self.sync}")
+                c.execute(f"pragma wal_autocheckpoint={CHECKPOINT_PAGES}")
+                return c
+        except sqlite3.Error as error:
+            raise LogUnusable(
+                f"{file} cannot be opened: {error}; check the folder, its rights and its disk"
+            ) from (error)
+        c.close()
+        raise LogUnusable(f"{file} has format {found or 1}, this Vigie reads {FORMAT}; begin a new folder")
 
     def close(self) -> None:
         """Close the file."""
@@ -95,16 +115,21 @@ class Log:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything in the block durable at its end, or nothing."""
+        """Everything in the block durable at its end, or nothing. Raises LogUnusable when it cannot be."""
         with self._mutex:
-            self._write.execute("begin immediate")
             try:
+                self._write.execute("begin immediate")
                 yield self._write
-            except BaseException:
+                self._write.execute("commit")
+            except BaseException as error:
                 if self._write.in_transaction:  # a full disk has rolled back already
                     self._write.execute("rollback")
-                raise
-            self._write.execute("commit")
+                if not isinstance(error, sqlite3.Error):
+                    raise
+                raise LogUnusable(
+                    f"{self.path / FILE} cannot be written: {error}; nothing of this append is kept, "
+                    "all before is; make room and start again"
+                ) from error
 
     def topic(
         self,
@@ -222,10 +247,16 @@ class Log:
         return list(map(Record, *same, offsets, c.timestamps, c.keys, c.values, c.headers))
 
     def from_time(self, place: Place, milliseconds: int) -> int | None:
-        """An offset before which everything was received earlier; None when nothing is later."""
-        query = "select min(first) from segments where topic=? and partition=? and timestamp>=?"
-        found = self._read.execute(query, (self.topic(place[0])[0], place[1], milliseconds)).fetchone()[0]
-        return None if found is None else int(found)
+        """The offset of the first record received at a time or later; None when there is none."""
+        query = (
+            "select first, body from segments where topic=? and partition=? and timestamp>=? order by first"
+        )
+        where = self.topic(place[0])[0], place[1]
+        found = self._read.execute(f"{query} limit 1", (*where, milliseconds)).fetchone()
+        if found is None:
+            return None
+        times = unpack(found[1]).timestamps
+        return int(found[0]) + next(i for i, time in enumerate(times) if time >= milliseconds)
 
     def earliest(self, place: Place) -> int:
         """The first offset that is still kept."""
