@@ -37,8 +37,8 @@ def java() -> str:
     jars, classes, record = folder / "lib", folder / "classes", folder / "install.txt"
     if not (classes / "Job.class").exists():
         need("fetching Kafka Streams", "mvn")
-        pom = str(sources / "pom.xml")
-        run(["mvn", "-qBf", pom, "dependency:copy-dependencies", f"-DoutputDirectory={jars}"], folder, record)
+        maven = ["mvn", "-q", "-B", "-f", str(sources / "pom.xml")]
+        run([*maven, "dependency:copy-dependencies", f"-DoutputDirectory={jars}"], folder, record)
         classes.mkdir(exist_ok=True)
         command = ["javac", "-cp", f"{jars}/*", "-d", str(classes), str(sources / "Job.java")]
         run(command, folder, record)

@@ -1,4 +1,4 @@
-"""The readings that every peer gets: four vitals of each patient every 10 s, a little out of order; seeded."""
+"""The readings that every peer gets: four vitals of each patient every 10 s, slightly shuffled; seeded."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
