@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench nightly faults servers servers-down clean
+.PHONY: install demo test check bench peers nightly faults servers servers-down clean
 
 install: $(STAMP)
 
@@ -19,11 +19,14 @@ test: install
 	$(BIN)/python -m pytest
 
 check: install
-	$(BIN)/ruff check infra models streams tests
+	$(BIN)/ruff check bench infra models streams tests
 	$(BIN)/mypy
 
 bench: install
 	$(BIN)/vigie bench
+
+peers: install
+	$(BIN)/python -m bench $(PEERS)
 
 nightly: install
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest

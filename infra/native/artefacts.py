@@ -15,6 +15,8 @@ PACKAGES = {
     "cargo": "cargo",
     "gcc": "gcc",
     "pkg-config": "pkg-config",
+    "javac": "openjdk-17-jdk-headless",
+    "taskset": "util-linux",
     "prometheus": "prometheus",
     "promtool": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
