@@ -74,9 +74,9 @@ def measure(settings: Settings, seconds: float) -> list[float]:
 
 def _first_alert(producer: KafkaProducer, listener: Listener, topic: str) -> None:
     """Until the worker moves."""
-    for _ in range(2):
-        producer.send(topic, key=b"first", value=crisis("first", int(time.time() * 1000)))
-        time.sleep(0.002)
+    at = int(time.time() * 1000)
+    for measured in (at - 60_000, at):
+        producer.send(topic, key=b"first", value=crisis("first", measured))
     until = time.monotonic() + 120
     while "first" not in listener.seen:
         if time.monotonic() > until:
@@ -99,7 +99,7 @@ def _load(producer: KafkaProducer, topic: str, seconds: float) -> dict[str, floa
             patient = f"probe-{probe}"
             if place and i > RATE * WARM_UP:
                 sent[patient] = time.perf_counter()
-            producer.send(topic, key=patient.encode(), value=crisis(patient, at))
+            producer.send(topic, key=patient.encode(), value=crisis(patient, at if place else at - 60_000))
             continue
         patient = f"p-{i % PATIENTS}"
         reading = {

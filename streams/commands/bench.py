@@ -12,9 +12,7 @@ from streams.settings import load_settings
 @click.command(name="bench")
 @click.option("--readings", default=400_000, show_default=True, help="Readings of each shape.")
 @click.option("--core-only", is_flag=True, help="Leave the workers out.")
-@click.option(
-    "--latency", is_flag=True, help="Reading to alert at 1,000 readings/s, on a Kafka."
-)
+@click.option("--latency", is_flag=True, help="Reading to alert at 1,000 readings/s, on a Kafka.")
 @click.option("--recovery", is_flag=True, help="kill -9 to moving again with 40,000 series, on VIGIE_BROKER.")
 @click.option("--seconds", default=30.0, show_default=True, help="Length of --latency.")
 def command(readings: int, core_only: bool, latency: bool, recovery: bool, seconds: float) -> None:
@@ -55,9 +53,7 @@ def _on_broker(latency: bool, recovery: bool, seconds: float) -> None:
 
         found = reading_to_alert.measure(settings, seconds)
         shown = ", ".join(f"p{p} {found[len(found) * p // 100]:.1f} ms" for p in (50, 90, 99))
-        click.echo(
-            f"{len(found)} alerts at {reading_to_alert.RATE} readings/s: {shown}"
-        )
+        click.echo(f"{len(found)} alerts at {reading_to_alert.RATE} readings/s: {shown}")
     if recovery:
         from streams.bench import recovery as kill_to_moving
 
