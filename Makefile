@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench peers nightly faults servers servers-down clean
+.PHONY: install demo test check bench peers nightly faults soak servers servers-down clean
 
 install: $(STAMP)
 
@@ -43,3 +43,6 @@ clean:
 faults: install
 	VIGIE_LIVE=1 FAULTS_READINGS=100000 FAULTS_KILLS=20 FAULTS_FREEZES=3 FAULTS_BROKER_KILLS=2 \
 	$(BIN)/python -m pytest -s tests/live/test_faults.py
+
+soak: install
+	$(BIN)/python -m tests.live.soak --minutes 30

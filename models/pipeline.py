@@ -286,7 +286,7 @@ class Pipeline:
 
     def _enrol(self, patient: Patient, plan: Plan) -> None:
         """Give a patient's arrays the plan's time zone, programme and route."""
-        index = self.state.index_of(patient)
+        index = patient.row
         self.state.patients[index]["zone"] = self._zone(plan.time_zone)
         self.state.patients[index]["zone_until"] = self.state.patients[index]["zone_from"]
         desk = patient.desk
@@ -355,7 +355,7 @@ class Pipeline:
 
     def _forget_risk(self, patient: Patient, received: int) -> None:
         """Another NEWS2 holds, or none: the risk that stood resolves, the next scores find it anew."""
-        record = self.state.patients[self.state.index_of(patient)]
+        record = self.state.patients[patient.row]
         if record["band"]:
             self._clear(patient, news2.CAUSE, news2.rule_of(int(record["band"])), received, None)
         record["band"] = record["band_readings"] = record["band_next"] = record["band_parts"] = 0

@@ -32,6 +32,7 @@ class Patient(msgspec.Struct):
 
     name: str
     block: int
+    row: int  # in `patients`
     desk: Desk
     plan: Plan | None = None
     suspicions: dict[str, Suspicion] = {}  # by cause
@@ -115,18 +116,12 @@ class State:
         record = self.patients[index]
         record["name"][: len(name)] = np.frombuffer(name.encode("ascii"), np.uint8)
         record["name_length"], record["block"], record["zone"] = len(name), block, -1
-        patient = Patient(name, block, Desk(name))
+        patient = Patient(name, block, index, Desk(name))
         self.roster.append(patient)
         self.by_name[name] = patient
         self.members[block].append(patient)
         self.dirty[block] = True
         return patient
-
-    def index_of(self, patient: Patient) -> int:
-        """Row of a patient in `patients` (found by a series of it, or by search for one without)."""
-        for row in patient.rows.values():
-            return int(self.series[row]["patient"])
-        return self.roster.index(patient)
 
     def add_series(self, patient: Patient, vital: int, rule: int) -> int:
         """A new series of a patient; returns its row."""
@@ -137,7 +132,7 @@ class State:
             self.row_block = np.concatenate([self.row_block, np.zeros_like(self.row_block)])
             self.due = np.concatenate([self.due, np.full_like(self.due, NEVER)])
         record = self.series[row]
-        record["patient"], record["vital"] = self.index_of(patient), vital
+        record["patient"], record["vital"] = patient.row, vital
         self.rule_index[row], self.row_block[row] = rule, patient.block
         patient.rows[vital] = row
         self.series_count += 1
@@ -154,7 +149,7 @@ class State:
             stamp,
             self.ledger[number].tolist(),
             saved,
-            self.patients[[self.index_of(p) for p in members]].tobytes(),
+            self.patients[[p.row for p in members]].tobytes(),
             self.series[rows].tobytes(),
             self.rejected if first else {},
             self.records if first else {},

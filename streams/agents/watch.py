@@ -14,7 +14,7 @@ from streams.zones import zone
 
 READING = (
     b'{"patient":"p","device":"d","vital":"heart-rate","value":70,"unit":"/min",'
-    b'"measured_at":"1970-01-01T00:00:00Z"}'
+    b'"measured_at":"2026-01-01T00:00:00Z"}'
 )
 TICK = b'{"kind":"tick"}'
 
@@ -25,7 +25,7 @@ def warm_up(pipeline: Pipeline) -> None:
     Half a minute on a fresh machine: a worker that did it as a member would be put out of its group, and
     one that is killed meanwhile would never get any further than its first batch.
     """
-    pipeline.process([READING, TICK], [0, 0], [0, 1], [None, None])
+    pipeline.process([READING, TICK], [1_767_225_600_000] * 2, [0, 1], [b"p", None])
 
 
 def attach(app: Any, settings: Settings) -> None:

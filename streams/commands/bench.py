@@ -6,13 +6,20 @@ import click
 
 from models.record import SERIES
 from streams.bench import core, worker
+from streams.settings import load_settings
 
 
 @click.command(name="bench")
 @click.option("--readings", default=400_000, show_default=True, help="Readings of each shape.")
 @click.option("--core-only", is_flag=True, help="Leave the workers out.")
-def command(readings: int, core_only: bool) -> None:
+@click.option("--latency", is_flag=True, help="Reading to alert at 1,000 readings/s, on a Kafka.")
+@click.option("--recovery", is_flag=True, help="kill -9 to moving again with 40,000 series, on VIGIE_BROKER.")
+@click.option("--seconds", default=30.0, show_default=True, help="Length of --latency.")
+def command(readings: int, core_only: bool, latency: bool, recovery: bool, seconds: float) -> None:
     """Measure the core, the whole worker on the embedded log, and an ordinary Faust agent beside it."""
+    if latency or recovery:
+        _on_broker(latency, recovery, seconds)
+        return
     pinned = min(os.sched_getaffinity(0))
     everything = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {pinned})
@@ -34,3 +41,21 @@ def command(readings: int, core_only: bool) -> None:
     click.echo(f"{'whole worker, embedded log':34} {ours:12,.0f}")
     click.echo(f"{'ordinary Faust agent, same log':34} {ordinary:12,.0f}")
     click.echo(f"{'ratio':34} {ours / ordinary:12.1f}")
+
+
+def _on_broker(latency: bool, recovery: bool, seconds: float) -> None:
+    """The measures that need a deployment; each imports what it alone needs."""
+    settings = load_settings()
+    if latency:
+        if settings.log_folder() is not None:
+            raise click.UsageError("--latency is measured on Kafka: set VIGIE_BROKER=batch://host:9092")
+        from streams.bench import latency as reading_to_alert
+
+        found = reading_to_alert.measure(settings, seconds)
+        shown = ", ".join(f"p{p} {found[len(found) * p // 100]:.1f} ms" for p in (50, 90, 99))
+        click.echo(f"{len(found)} alerts at {reading_to_alert.RATE} readings/s: {shown}")
+    if recovery:
+        from streams.bench import recovery as kill_to_moving
+
+        took = kill_to_moving.measure(settings)
+        click.echo(f"kill -9 to moving again with {kill_to_moving.SERIES} series: {took:.1f} s")

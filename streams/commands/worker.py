@@ -5,14 +5,15 @@ import os
 import click
 import mode
 
-from streams import crash_points, logs, pulse
+from streams import crash_points, drain, logs, pulse
 from streams.app import ROLES, create_app
 from streams.settings import load_settings
 
 
 @click.command(name="worker")
 @click.option("--roles", default=",".join(ROLES), help=f"Agents to run, of {', '.join(ROLES)}.")
-def command(roles: str) -> None:
+@click.option("--drain", "until_drained", is_flag=True, help="Do what is in the topics now, then end with 0.")
+def command(roles: str, until_drained: bool) -> None:
     """Run the agents. Exits with 1 when a fault stops them; start it again then."""
     chosen = set(roles.split(","))
     if not chosen <= set(ROLES):
@@ -24,6 +25,8 @@ def command(roles: str) -> None:
     settings = load_settings()
     logs.configure(settings)
     app = create_app(settings, chosen)
+    if until_drained:
+        drain.attach(app, settings)
     if settings.log_folder() is None:  # the embedded log has one worker, whose lock a frozen one keeps
         pulse.start(settings.session_seconds * 2 / 3)
     worker = mode.Worker(

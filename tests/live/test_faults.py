@@ -139,8 +139,8 @@ def test_kills_and_freezes_lose_nothing_and_double_nothing(
         stored = influx.stored(server.address, tmp_path / "secrets")
         expected = influx.last_of(lines)
         kept = sum(place[0] == "reading" for place, _ in found) + sum(
-            int(fields["count"]) for (place, _), fields in found.items() if place[3] == "1d"
-        )  # single ones as they are, frequent ones by the windows of their days
+            int(fields["count"]) for (place, _), fields in found.items() if place[3] == "1h"
+        )  # single ones as they are, frequent ones by the windows of their hours
         repeats = sum(nurse.told.values()) - len(nurse.told)
         again = sum(len(frame.splitlines()) for frame in frames)
         print(
