@@ -11,7 +11,8 @@ from streams.transports import LogUnusable
 from streams.transports.log.store import Place, Record, Row, partition_of
 
 TIMEOUT: Final = 30.0  # seconds until an append counts as failed
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def addresses(broker: str) -> list[str]:
