@@ -87,11 +87,9 @@ class Desk:
 
 
 def limits_of(plan: Plan, catalog: Catalog, vital: str) -> list[dict[str, Any]]:
-    """The clinician's limits of a vital, for its chart; what is only yes or no has none to draw."""
-    if catalog[vital].unit == "{yes}":
-        return []
+    """The clinician's limits of a vital, for its chart; "any at all" of a symptom is no line to draw."""
     return [
         {"value": plan.bounds(limit)[0], "rule": limit.rule, "severity": limit.severity, "when": limit.when}
         for limit in plan.limits
-        if limit.vital == vital
+        if limit.vital == vital and not (catalog[vital].symptom and limit.value == 0)
     ]
