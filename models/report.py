@@ -37,7 +37,8 @@ class Reporter:
         for locale in texts.LOCALES:
             name, shown = vital.names[locale], texts.number(value, vital.decimals, locale)
             if vital.symptom:
-                explanation[locale] = texts.symptom(locale, name, shown)
+                there_or_not = limit == 0 and value == 1  # a check-list's yes
+                explanation[locale] = texts.symptom(locale, name, None if there_or_not else shown)
             else:
                 bound = texts.number(limit, vital.decimals, locale)
                 lasting = round(rule.lasting * 1000)
@@ -136,7 +137,7 @@ class Reporter:
                 locale,
                 vital.names[locale],
                 every,
-                rfc3339(last, int(event["offset"]))[:16].replace("T", " ") if last else None,
+                last + int(event["offset"]) * 1000 if last else None,
             )
             for locale in texts.LOCALES
         }

@@ -1,8 +1,10 @@
 """What an alert says of itself, in French and English, from its numbers alone."""
 
+from datetime import timedelta
 from typing import Final
 
 from models.score.acute import CHANNEL_NAMES
+from models.times import EPOCH
 
 LOCALES: Final = ("en", "fr")
 
@@ -76,23 +78,20 @@ def personal_best(locale: str, percent: int, best: str, unit: str) -> str:
     return f" That is {percent} % of the personal best ({best} {unit})."
 
 
-def symptom(locale: str, name: str, value: str) -> str:
-    """A symptom was reported beyond what the plan lets pass."""
-    if locale == "fr":
-        return f"Le patient signale : {name} ({value})."
-    return f"The patient reports: {name} ({value})."
+def symptom(locale: str, name: str, value: str | None) -> str:
+    """A symptom was reported beyond what the plan lets pass; value None: it is only there or not."""
+    told = "Le patient signale :" if locale == "fr" else "The patient reports:"
+    return f"{told} {name}." if value is None else f"{told} {name}, {value}."
 
 
 def gain(locale: str, name: str, value: str, unit: str, amount: str, days: int, low: str) -> str:
     """Weight gained over days."""
     if locale == "fr":
-        return (
-            f"{name} {value} {unit} : +{amount} {unit} par rapport au plus bas ({low} {unit}) des "
-            f"{days} jours précédents."
+        return f"{name} {value} {unit} : +{amount} {unit} par rapport au plus bas ({low} {unit}) " + (
+            "du jour précédent." if days == 1 else f"des {days} jours précédents."
         )
-    return (
-        f"{name} {value} {unit}: +{amount} {unit} over the lowest ({low} {unit}) of the {days} days before."
-    )
+    before = "day" if days == 1 else f"{days} days"
+    return f"{name} {value} {unit}: +{amount} {unit} over the lowest ({low} {unit}) of the {before} before."
 
 
 def acute(locale: str, name: str, value: str, unit: str, low: str, high: str, readings: int, ch: int) -> str:
@@ -113,6 +112,23 @@ _WEEKDAYS: Final = {  # from Thursday: 1970-01-01 was one
     "en": ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"),
     "fr": ("jeudi", "vendredi", "samedi", "dimanche", "lundi", "mardi", "mercredi"),
 }
+
+
+_MONTHS: Final = {
+    "en": ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+           "November", "December"),
+    "fr": ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
+           "novembre", "décembre"),
+}  # fmt: skip
+
+
+def moment(local: int, locale: str) -> str:
+    """A local time in ms as people say it: the weekday too, since nurses count in days."""
+    at = EPOCH + timedelta(milliseconds=local)
+    weekday, month = _WEEKDAYS[locale][local // 86_400_000 % 7], _MONTHS[locale][at.month - 1]
+    if locale == "fr":
+        return f"{weekday} {'1er' if at.day == 1 else at.day} {month} à {at.hour} h {at.minute:02d}"
+    return f"{weekday} {at.day} {month} at {at.hour:02d}:{at.minute:02d}"
 
 
 def departure(
@@ -141,20 +157,21 @@ def lasting(locale: str, nights: bool, weekday: int, days: int, learned: int) ->
     if locale == "fr":
         period = "nuit" if nights else "jour"
         since = f"depuis {day}" if days <= 6 else f"depuis {days} {period}s"
-        return f"{since} ; {days}e {period} de suite ; référence de {learned} {period}s."
+        ordinal = f"{days}e" if days > 1 else "1re" if nights else "1er"
+        return f"{since} ; {ordinal} {period} de suite ; référence de {learned} {period}s."
     period = "night" if nights else "day"
     since = f"since {day}" if days <= 6 else f"for {days} {period}s"
     ending = "th" if days % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(days % 10, "th")
     return f"{since}; {days}{ending} {period} in a row; baseline of {learned} {period}s."
 
 
-def silence(locale: str, name: str, every: int, last: str | None) -> str:
-    """An expected measurement did not come."""
+def silence(locale: str, name: str, every: int, last: int | None) -> str:
+    """An expected measurement did not come; `last`: local ms of the last one, None: never."""
     length = duration(every, locale)
     if locale == "fr":
-        since = f"dernière le {last}" if last else "aucune n'a jamais été reçue"
+        since = "aucune n'a jamais été reçue" if last is None else f"dernière {moment(last, locale)}"
         return f"{name} : aucune mesure reçue dans le délai prévu ({length}) ; {since}."
-    since = f"the last was {last}" if last else "none was ever received"
+    since = "none was ever received" if last is None else f"the last was on {moment(last, locale)}"
     return f"{name}: no measurement within the expected {length}; {since}."
 
 

@@ -12,10 +12,13 @@ import pytest
 from aiohttp import ClientTimeout
 from aiohttp.test_utils import TestClient, TestServer
 
-from streams.configuration import load_catalog
+from streams.configuration import load_catalog, load_default_plan
 from streams.page import create_page
 from streams.page.application import STATIC
+from streams.settings import Settings
 from streams.sinks.sqlite import SQLiteSink
+from streams.transports.log.store import Log
+from tests.logs import plan_of
 
 CATALOG = load_catalog()
 NOON = 1_773_313_200_000  # 2026-03-12 11:00 UTC, ms
@@ -204,3 +207,91 @@ async def test_a_writer_at_work_does_not_disturb_the_page(tmp_path: Path) -> Non
 
         await asyncio.gather(write(), read())
     await sink.close()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[TestClient[Any, Any]]:
+    """The page over results and the log that they came from, with a plan for p-old."""
+    sink = await fill(tmp_path / "results.db")
+    settings = Settings(broker=f"log://{tmp_path}", ticks="log")
+    log = Log(tmp_path)
+    log.append([("vigie.readings", None, b"p-old", plan_of("p-old"), NOON - 3_600_000, None)])
+    for partition in range(4):
+        log.append([("vigie.readings", partition, None, b'{"kind":"tick"}', NOON, None)])
+    log.close()
+    page = create_page(tmp_path / "results.db", CATALOG, "data", settings=settings)
+    async with TestClient(TestServer(page)) as made:
+        yield made
+    await sink.close()
+
+
+def actions(folder: Path) -> list[Any]:
+    log = Log(folder)
+    found = [
+        (record.key, record.timestamp, json.loads(record.value or b""))
+        for place in log.refresh()
+        for record in log.read(place, 0, 100)
+        if b'"action"' in (record.value or b"")
+    ]
+    log.close()
+    return found
+
+
+async def token(client: Any) -> dict[str, str]:
+    return {"X-Vigie-Token": (await (await client.get("/api/fixed")).json())["token"]}
+
+
+TAKE = {"alert_id": "a-2", "by": "n-1", "minutes": 240}
+
+
+async def test_the_limits_of_a_patients_own_plan_are_in_its_chart(desk: Any) -> None:
+    patient = await (await desk.get("/api/patient/p-old?range=1d")).json()
+    assert patient["programme"] == "own"
+    wanted = {"value": 100.0, "rule": "heart-rate-above-100", "severity": "medium", "when": "night"}
+    assert patient["charts"][0]["limits"] == [wanted]
+    other = await (await desk.get("/api/patient/p-calm?range=1d")).json()
+    charts = {chart["vital"]: chart["limits"] for chart in other["charts"]}
+    everyones = {
+        limit.value for limit in load_default_plan(None, CATALOG).limits if limit.vital == "heart-rate"
+    }
+    assert {limit["value"] for limit in charts["heart-rate"]} == everyones != set()
+
+
+async def test_a_nurse_takes_an_alert_by_an_action_in_the_log(desk: Any, tmp_path: Path) -> None:
+    answer = await desk.post("/api/acknowledge", json=TAKE, headers=await token(desk))
+    assert answer.status == 202
+    ((key, at, action),) = actions(tmp_path)
+    assert (key, at) == (b"p-old", NOON)  # a recording's log keeps the recording's time
+    assert action == {
+        "kind": "action", "patient": "p-old", "alert_id": "a-2", "action": "acknowledge", "by": "n-1",
+        "until": "2026-03-12T15:00:00Z", "verdict": None,
+    }  # fmt: skip
+
+
+async def test_nobody_but_the_page_itself_acknowledges(desk: Any, client: Any, tmp_path: Path) -> None:
+    known = await token(desk)
+    for headers in (
+        {},
+        {"X-Vigie-Token": "guessed"},
+        {**known, "Origin": "http://evil.example"},
+        {**known, "Host": "evil.example"},
+    ):
+        assert (await desk.post("/api/acknowledge", json=TAKE, headers=headers)).status == 403
+    assert (await desk.get("/api/acknowledge", headers=known)).status == 405
+    assert (await client.post("/api/acknowledge", json=TAKE)).status == 403  # a page without a log
+    assert actions(tmp_path) == []
+
+
+async def test_an_acknowledgement_that_makes_no_sense_is_told_why(desk: Any, tmp_path: Path) -> None:
+    known = await token(desk)
+    for change, status, why in (
+        ({"alert_id": "a-99"}, 409, "there is no such alert"),
+        ({"alert_id": "a-4"}, 409, "is acknowledged already"),
+        ({"by": "Dr Who"}, 409, "by is no pseudonym"),
+        ({"minutes": 0}, 409, "minutes is out of range"),
+        ({"minutes": "many"}, 400, "send alert_id, by, minutes"),
+        ({"more": 1}, 400, "send alert_id, by, minutes"),
+    ):
+        answer = await desk.post("/api/acknowledge", json={**TAKE, **change}, headers=known)
+        assert (answer.status, why in await answer.text()) == (status, True), why
+    assert actions(tmp_path) == []

@@ -35,10 +35,10 @@ def test_a_heart_failure_patient_who_does_not_step_on_the_scale_is_missed_the_sa
     story.wait("2 19:15")
     assert story.told == [("opened", "silence", "medium")]
     assert story.sentence("fr") == (
-        "Poids : aucune mesure reçue dans le délai prévu (36 h) ; dernière le 2026-03-02 07:10."
+        "Poids : aucune mesure reçue dans le délai prévu (36 h) ; dernière lundi 2 mars à 7 h 10."
     )
     assert story.sentence("en") == (
-        "Weight: no measurement within the expected 36 h; the last was 2026-03-02 07:10."
+        "Weight: no measurement within the expected 36 h; the last was on Monday 2 March at 07:10."
     )
     story.measure("3 07:05", "body-weight", 80.1)
     assert story.told[1:] == [("resolved", "silence", "medium")]
@@ -193,8 +193,8 @@ def test_fever_and_a_red_wound_after_an_operation_are_two_alerts() -> None:
     assert story.sentence("fr", 1) == (
         "Température corporelle 39,2 °C, au-dessus de la limite de 39,0 °C fixée par le plan de soins."
     )
-    assert story.sentence("fr", 2) == "Le patient signale : Plaie rouge ou qui coule (1)."
-    assert story.sentence("en", 3) == "The patient reports: Pain (0-10) (8)."
+    assert story.sentence("fr", 2) == "Le patient signale : Plaie rouge ou qui coule."
+    assert story.sentence("en", 3) == "The patient reports: Pain (0-10), 8."
     story.series("body-temperature", "4 07:00", 720, [38.4, 37.4])
     assert story.told[4:] == [
         ("updated", "body-temperature-above-38", "medium"),

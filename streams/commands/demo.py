@@ -146,7 +146,12 @@ async def run(
         worker = Worker(environment(folder, receiver, secret), folder / "worker.log")
         if options["page"]:
             page = create_page(
-                settings.results_database(), catalog, "data", options["locale"], simulated=ward is not None
+                settings.results_database(),
+                catalog,
+                "data",
+                options["locale"],
+                simulated=ward is not None,
+                settings=settings,
             )
             address = await stack.enter_async_context(served(page, options["listening"]))
             desk.say("page", address=f"{address}/")

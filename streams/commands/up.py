@@ -39,7 +39,7 @@ async def run(data: Path, settings: Settings, catalog: Catalog, port: int | None
     """Worker and page until Ctrl-C."""
     stop = stop_event()
     broker = f"log://{data}"
-    page = create_page(settings.results_database(), catalog, "wall", "en")
+    page = create_page(settings.results_database(), catalog, "wall", settings.locale, settings=settings)
     async with served(page, bound(port)) as address:
         click.echo(f"Page: {address}/  Readings: VIGIE_BROKER={broker} vigie send FILE  Ctrl-C ends.")
         await keep(Worker({**os.environ, "VIGIE_BROKER": broker}, data / "worker.log"), stop)

@@ -1,6 +1,8 @@
-"""The page's server: loopback only, read only, everything from itself."""
+"""The page's server: loopback only, everything from itself; it can acknowledge an alert and nothing else."""
 
 import asyncio
+import hmac
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,8 +12,11 @@ import msgspec
 from aiohttp import web
 
 from models.catalog import Catalog
+from streams.endpoints import is_loopback
 from streams.page import views
+from streams.page.desk import Acknowledgement, Desk
 from streams.page.results import Results
+from streams.settings import Settings
 
 STATIC: Final = Path(__file__).parent / "static"
 FILES: Final = {
@@ -37,12 +42,21 @@ class Page:
     """Handlers over one database; `clock` says whose now ages are told by.
 
     "data": the newest time of the results, for a ward that runs at its own pace. "wall": this machine's.
+    `settings`: of the embedded log whose plans are shown and alerts acknowledged; None: neither.
     """
 
     def __init__(
-        self, path: Path, catalog: Catalog, clock: Literal["data", "wall"], locale: str, simulated: bool
+        self,
+        path: Path,
+        catalog: Catalog,
+        clock: Literal["data", "wall"],
+        locale: str,
+        simulated: bool,
+        settings: Settings | None,
     ) -> None:
-        self._results = Results(path)
+        self._results, self._catalog = Results(path), catalog
+        self._desk = Desk(settings, catalog) if settings is not None else None
+        self._token = secrets.token_urlsafe(32)
         self._lock = asyncio.Lock()
         self._clock = clock
         self._version = 0
@@ -50,6 +64,7 @@ class Page:
         self._fixed = {
             "locale": locale,
             "simulated": simulated,
+            "token": self._token if self._desk else None,
             "vitals": {
                 v.code: {"names": v.names, "unit": v.unit, "decimals": v.decimals, "symptom": v.symptom}
                 for v in catalog.vitals
@@ -107,7 +122,7 @@ class Page:
 
         def question(results: Results) -> dict[str, Any]:
             health = self.health(results)
-            return {"health": health, **views.ward(results, health["now"])}
+            return {"health": health, **views.ward(results, health["now"], self._desk)}
 
         return answer(await self.ask(question))
 
@@ -120,9 +135,35 @@ class Page:
         def question(results: Results) -> dict[str, Any]:
             health = self.health(results)
             name = request.match_info["patient"]
-            return {"health": health, **views.patient(results, name, length, health["now"])}
+            return {
+                "health": health,
+                **views.patient(results, name, length, health["now"], self._desk, self._catalog),
+            }
 
         return answer(await self.ask(question))
+
+    async def acknowledge(self, request: web.Request) -> web.StreamResponse:
+        """A nurse takes an alert. Only a page that this server gave its token may ask, and only from here."""
+        token, origin = request.headers.get("X-Vigie-Token", ""), request.headers.get("Origin")
+        if self._desk is None or not is_loopback(request.remote or ""):
+            raise web.HTTPForbidden(text="alerts are not acknowledged here")
+        if not hmac.compare_digest(token.encode(), self._token.encode()) or (
+            origin is not None and origin != f"http://{request.headers.get('Host', '')}"
+        ):
+            raise web.HTTPForbidden(text="this is not the page of this server; load it again")
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=Acknowledgement)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise web.HTTPBadRequest(text=f"{error}; send alert_id, by, minutes") from error
+        desk = self._desk
+
+        def take(results: Results) -> str | None:
+            alert = results.alert(wanted.alert_id)
+            return "there is no such alert" if alert is None else desk.acknowledge(alert, wanted)
+
+        if reason := await self.ask(take):
+            raise web.HTTPConflict(text=reason)
+        return web.Response(status=202)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: one a second with the pipeline's health; its version tells of news."""
@@ -140,6 +181,8 @@ class Page:
         """Let the database go."""
         async with self._lock:
             self._results.close()
+            if self._desk is not None:
+                self._desk.close()
 
 
 def answer(data: Any) -> web.Response:
@@ -165,9 +208,13 @@ def create_page(
     clock: Literal["data", "wall"] = "wall",
     locale: str = "en",
     simulated: bool = False,
+    settings: Settings | None = None,
 ) -> web.Application:
-    """The page over a results file, which need not exist yet. Serve it on 127.0.0.1 alone."""
-    page = Page(path, catalog, clock, locale, simulated)
+    """The page over a results file, which need not exist yet. Serve it on 127.0.0.1 alone.
+
+    settings: of the log whose plans are shown and whose alerts are acknowledged.
+    """
+    page = Page(path, catalog, clock, locale, simulated, settings)
     app = web.Application(middlewares=[guard])
     app.add_routes(
         [
@@ -178,6 +225,7 @@ def create_page(
             web.get("/api/ward", page.ward),
             web.get("/api/patient/{patient:[A-Za-z0-9_-]{1,64}}", page.patient),
             web.get("/api/events", page.events),
+            web.post("/api/acknowledge", page.acknowledge),
         ]
     )
     app.on_cleanup.append(page.close)

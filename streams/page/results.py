@@ -105,6 +105,11 @@ class Results:
             )
         return sorted((json.loads(body) for (body,) in rows), key=urgency)
 
+    def alert(self, alert_id: str) -> dict[str, Any] | None:
+        """An alert as its latest transition left it."""
+        rows = self.rows("select body from alerts where alert_id = ?", alert_id)
+        return json.loads(rows[0][0]) if rows else None
+
     def transitions(self, alert_id: str) -> list[dict[str, Any]]:
         """The life of one alert, oldest first."""
         rows = self.rows("select body from transitions where alert_id = ? order by sequence", alert_id)

@@ -2,7 +2,9 @@
 
 from typing import Any, Final
 
+from models.catalog import Catalog
 from streams.alerts import RANKS, urgency
+from streams.page.desk import Desk, limits_of
 from streams.page.results import SIZES, Key, Results
 
 HOUR: Final = 3_600_000
@@ -12,7 +14,7 @@ SPARK_HOURS: Final = 24
 SINGLE: Final = {"reading": "value", "score": "total"}  # measurements of points that stand alone: their field
 
 
-def ward(results: Results, now: int) -> dict[str, Any]:
+def ward(results: Results, now: int, desk: Desk | None) -> dict[str, Any]:
     """All patients, those who need attention first; `now` in ms bounds the small curves."""
     standing: dict[str, list[dict[str, Any]]] = {}
     for alert in results.alerts():
@@ -24,7 +26,7 @@ def ward(results: Results, now: int) -> dict[str, Any]:
         patients.append(
             {
                 "patient": name,
-                "programme": alerts[0].get("programme") if alerts else programme(results, name),
+                "programme": desk.plan_of(name).programme if desk else programme(results, name),
                 "alerts": alerts,
                 "vitals": latest(results, series.get(name, [])),
                 "spark": spark(results, series.get(name, []), alerts[0]["vital"], now) if alerts else None,
@@ -40,7 +42,7 @@ def ward(results: Results, now: int) -> dict[str, Any]:
 
 
 def programme(results: Results, patient: str) -> str | None:
-    """The programme that a patient's latest alert named; the sink knows of no other source."""
+    """The programme that a patient's most urgent alert names: all that the sink knows of it."""
     alerts = results.alerts(patient)
     return alerts[0].get("programme") if alerts else None
 
@@ -83,8 +85,11 @@ def spark(results: Results, keys: list[Key], vital: str, now: int) -> dict[str, 
     return {"vital": vital, "from": now - length, "until": now, "points": points}
 
 
-def patient(results: Results, name: str, length: str, now: int) -> dict[str, Any]:
-    """One patient: alerts with their lives, and a chart of every vital."""
+def patient(
+    results: Results, name: str, length: str, now: int, desk: Desk | None, catalog: Catalog
+) -> dict[str, Any]:
+    """One patient: alerts with their lives, and a chart of every vital, with the limits of the plan."""
+    plan = desk.plan_of(name) if desk is not None else None
     keys = [key for key in results.series() if key[1] == name]
     alerts = results.alerts(name)
     for alert in alerts:
@@ -96,9 +101,13 @@ def patient(results: Results, name: str, length: str, now: int) -> dict[str, Any
     vitals = sorted({key[2] for key in keys}, key=lambda vital: (worry.get(vital, 99), vital))
     return {
         "patient": name,
-        "programme": next((a.get("programme") for a in alerts), None),
+        "programme": plan.programme if plan else next((a.get("programme") for a in alerts), None),
         "alerts": alerts,
-        "charts": [chart(results, keys, vital, alerts, RANGES[length], now) for vital in vitals],
+        "charts": [
+            chart(results, keys, vital, alerts, RANGES[length], now)
+            | ({"limits": limits_of(plan, catalog, vital)} if plan and vital in catalog.index else {})
+            for vital in vitals
+        ],
     }
 
 
@@ -133,6 +142,7 @@ def chart(
             for at, f in band
             if "expected_low" in f and "expected_high" in f
         ],
+        "last": next(((v["at"], v["value"]) for v in latest(results, own)), None),
         "readings": band[-1][1].get("readings") if band else None,
         "limits": [{"value": v, "rule": rule, "severity": s} for (v, rule), s in sorted(limits.items())],
         "windows": {

@@ -5,6 +5,7 @@ import { age, clock, day, dayAndClock, locale, number, setLocale, t, unit } from
 const main = document.getElementById("main");
 const MARKS = { high: "▲", medium: "◆", low: "●" };
 let fixed = null, shown = null, health = null, version = null, busy = false, range = "1d", away = false;
+const acts = { id: null, sent: new Map() }; // the alert whose form is open; what became of those that were sent
 
 /** An element: class names after dots, attributes, children (text or nodes; null is skipped). */
 function el(spec, attributes = {}, ...children) {
@@ -19,7 +20,8 @@ function el(spec, attributes = {}, ...children) {
 const vitalOf = (code) => fixed.vitals[code] ?? { names: {}, unit: "", decimals: 1 };
 const nameOf = (code) => vitalOf(code).names[locale] ?? code;
 const words = (alert) => alert.explanation?.[locale] ?? alert.explanation?.en ?? alert.rule;
-const spoken = (text) => text.replaceAll("mm[Hg]", "mmHg").replaceAll(" Cel", " °C");
+// French keeps its signs on the line of their word.
+const spoken = (text) => text.replace(/ ([;:!?%»])/g, "\u00a0$1").replace(/(\d) (?=[a-zA-Z°/])/g, "$1\u00a0");
 const measure = (code, value) => {
   const vital = vitalOf(code);
   if (vital.symptom && code.startsWith("symptom-")) return t(value > 0 ? "yes" : "no");
@@ -73,7 +75,7 @@ function quiet(patient) {
 function drawWard(data) {
   const calling = data.patients.filter((p) => p.alerts.length), calm = data.patients.filter((p) => !p.alerts.length);
   const counts = Object.entries(data.open).filter(([, n]) => n).map(([severity, n]) =>
-    el(`span.count.${severity}`, {}, el("span", { "aria-hidden": "true" }, MARKS[severity]), ` ${n} ${t(severity).toLowerCase()}`));
+    el(`span.count.${severity}`, {}, el("span", { "aria-hidden": "true" }, MARKS[severity]), ` ${t(`count_${severity}`, { n })}`));
   if (!data.patients.length) return [el("p.empty", {}, t("waiting"))];
   return [
     el(".title", {}, el("h1", {}, t("attention")), el(".counts", {}, ...counts)),
@@ -102,10 +104,9 @@ function timeInRange(chart) {
 }
 
 function chartBox(chart, width) {
-  const vital = vitalOf(chart.vital), values = chart.points.filter((p) => p[1] !== null);
-  const last = values[values.length - 1];
+  const vital = vitalOf(chart.vital), last = chart.last; // the reading itself, not the mean of its window
   const learnt = chart.band.length
-    ? el("p.legend", {}, el("span.swatch", { "aria-hidden": "true" }), ` ${t("band")}${chart.readings ? `, ${t("from_readings", { n: number(chart.readings) })}` : ""}`)
+    ? el("p.legend", {}, el("span.swatch", { "aria-hidden": "true" }), ` ${t("band")}${chart.readings ? `, ${t("from_readings", { n: chart.readings })}` : ""}`)
     : null;
   return el("section.chart", {},
     el(".chart-head", {}, el("h3", {}, nameOf(chart.vital)),
@@ -113,14 +114,48 @@ function chartBox(chart, width) {
     drawChart(chart, vital, nameOf(chart.vital), width), learnt, timeInRange(chart), windowTable(chart));
 }
 
+/** The button that takes an alert, its small form, or what became of it. */
+function taking(id) {
+  if (acts.sent.has(id)) return el("p.note", { role: "status" }, acts.sent.get(id));
+  if (acts.id !== id) {
+    const button = el("button.take", { type: "button", id: `t-${id}` }, t("acknowledge"));
+    button.addEventListener("click", () => { acts.id = id; draw(); document.getElementById(`n-${id}`)?.focus(); });
+    return button;
+  }
+  const name = el("input", { id: `n-${id}`, required: "", maxlength: "64", pattern: "[A-Za-z0-9_\\-]+", title: t("name_help"), autocomplete: "off", value: recall("vigie-name") ?? "" });
+  const length = el("select", { id: `m-${id}` }, ...[60, 240, 720, 1440].map((m) => el("option", { value: m }, `${m / 60} h`)));
+  length.value = "240";
+  const cancel = el("button", { type: "button" }, t("cancel"));
+  cancel.addEventListener("click", () => { acts.id = null; draw(); });
+  const form = el("form.taking", {}, el("label", {}, t("your_name"), name), el("label", {}, t("for_how_long"), length),
+    el("button.take", { type: "submit" }, t("confirm")), cancel);
+  form.addEventListener("submit", (event) => { event.preventDefault(); acknowledge(id, name.value, Number(length.value)); });
+  return form;
+}
+
+async function acknowledge(id, by, minutes) {
+  keep("vigie-name", by);
+  acts.id = null;
+  acts.sent.set(id, t("sent"));
+  draw();
+  try {
+    const answer = await fetch("/api/acknowledge", { method: "POST", headers: { "Content-Type": "application/json", "X-Vigie-Token": fixed.token }, body: JSON.stringify({ alert_id: id, by, minutes }) });
+    if (!answer.ok) acts.sent.set(id, t("refused", { why: await answer.text() }));
+  } catch { acts.sent.set(id, t("refused", { why: t("away") })); }
+  draw();
+}
+
 function alertBox(alert) {
   const code = alert.vital;
   const life = (alert.life ?? []).map((e) => `${t(e.event === "acknowledged" ? "acknowledged_event" : e.event)} ${dayAndClock(Date.parse(e.received_at))}`).join(" · ");
-  const points = (alert.last_points ?? []).slice(-6).map((p) => `${number(p.value, vitalOf(code).decimals)} (${clock(Date.parse(p.measured_at))})`).join(" · ");
+  const last = (alert.last_points ?? []).slice(-6).map((p) => [p.value, Date.parse(p.measured_at)]);
+  const days = last.length > 0 && last[last.length - 1][1] - last[0][1] > 20 * 3600e3; // then a time of day tells nothing
+  const points = last.map(([value, at]) => `${number(value, vitalOf(code).decimals)} (${days ? day(at) : clock(at)})`).join(" · ");
   const box = standing(alert, true);
   box.append(
     points ? el("p.note", {}, `${t("last_points")}: ${points}`) : "",
-    el("p.note", {}, life), el("p.note", {}, t("rule", { rule: alert.rule, version: alert.rule_version ?? "?" })));
+    el("p.note", {}, life), el("p.note", {}, t("rule", { rule: alert.rule, version: alert.rule_version ?? "?" })),
+    alert.status === "open" && fixed.token ? taking(alert.alert_id) : "");
   return box;
 }
 
@@ -149,6 +184,7 @@ function drawPatient(data) {
 function draw() {
   if (!shown) return;
   const focused = document.activeElement?.id;
+  if (acts.id && document.activeElement?.form) { drawHeader(); return; } // somebody is writing
   main.replaceChildren(...(shown.charts ? drawPatient(shown) : drawWard(shown)).filter((n) => n !== null));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   drawHeader();
@@ -160,19 +196,19 @@ function drawHeader() {
   line.className = stale ? "bad" : "";
   if (away) line.textContent = `⚠ ${t("away")}`;
   else if (stale) line.textContent = `⚠ ${t("stalled", { age: age(health.age * 1000) })}`;
-  else if (health && health.age !== null) line.textContent = t("health", { now: dayAndClock(health.now), age: age(health.age * 1000), results: number(health.results) });
+  else if (health && health.age !== null) line.textContent = t("health", { now: dayAndClock(health.now), age: age(health.age * 1000), n: health.results });
   else line.textContent = t("waiting");
   document.getElementById("notice").textContent = (fixed?.simulated ? `${t("simulated")} ` : "") + t("notice");
   document.getElementById("skip").textContent = t("skip");
   document.getElementById("languages").replaceChildren(...["en", "fr"].map((name) => {
     const button = el("button", { type: "button", lang: name, "aria-pressed": String(name === locale), id: `l-${name}` }, name.toUpperCase());
-    button.addEventListener("click", () => { setLocale(name); remember(name); draw(); drawHeader(); });
+    button.addEventListener("click", () => { setLocale(name); keep("vigie-locale", name); draw(); drawHeader(); });
     return button;
   }));
 }
 
-function remember(name) { try { localStorage.setItem("vigie-locale", name); } catch { /* private window */ } }
-function remembered() { try { return localStorage.getItem("vigie-locale"); } catch { return null; } }
+function keep(key, value) { try { localStorage.setItem(key, value); } catch { /* private window */ } }
+function recall(key) { try { return localStorage.getItem(key); } catch { return null; } }
 
 async function load() {
   if (busy) return;
@@ -191,7 +227,7 @@ async function load() {
 
 async function start() {
   fixed = await (await fetch("/api/fixed")).json();
-  setLocale(remembered() ?? fixed.locale);
+  setLocale(recall("vigie-locale") ?? fixed.locale);
   drawHeader();
   await load();
   const events = new EventSource("/api/events");
@@ -200,7 +236,7 @@ async function start() {
     if (health.version !== version) load(); else drawHeader();
   });
   events.addEventListener("error", () => { away = true; drawHeader(); });
-  addEventListener("hashchange", () => { scrollTo(0, 0); load(); });
+  addEventListener("hashchange", () => { scrollTo(0, 0); acts.id = null; load(); });
   addEventListener("resize", draw);
 }
 

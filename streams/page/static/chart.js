@@ -88,10 +88,17 @@ export function drawChart(chart, vital, name, width, height = 190) {
     svg.append(node("line", { class: "grid", x1: x(at), x2: x(at), y1: PAD.top, y2: height - PAD.bottom }));
     svg.append(node("text", { class: "axis", x: x(at), y: height - 6, "text-anchor": "middle" }, days <= 1.01 ? clock(at) : day(at)));
   }
-  for (const { value, severity } of chart.limits) {
+  const told = []; // heights that bear a word already: two limits may lie close together
+  for (const { value, severity, when } of chart.limits) {
     if (value < low || value > high) continue;
-    svg.append(node("line", { class: `limit ${severity}`, x1: PAD.left, x2: width - PAD.right, y1: y(value), y2: y(value) }));
-    svg.append(node("text", { class: "limit-text", x: PAD.left + 4, y: y(value) - 4 }, `${t("limit_line")} ${number(value, vital.decimals)}`));
+    const at = y(value);
+    svg.append(node("line", { class: `limit ${severity}`, x1: PAD.left, x2: width - PAD.right, y1: at, y2: at }));
+    const near = told.filter((other) => Math.abs(other - at) < 12).length;
+    told.push(at);
+    if (near > 1) continue;
+    const place = near ? { x: width - PAD.right - 16, "text-anchor": "end" } : { x: PAD.left + 4 };
+    const hours = when === "night" || when === "day" ? ` (${t(when)})` : "";
+    svg.append(node("text", { class: `limit-text ${severity}`, ...place, y: at - 4 }, `${t("limit_line")} ${number(value, vital.decimals)}${hours}`));
   }
   for (const opened of chart.opened) {
     const at = Date.parse(opened);

@@ -8,27 +8,31 @@ const TEXTS = {
     calm: "No alert is open.",
     waiting: "Waiting for the first results…",
     high: "High", medium: "Medium", low: "Low",
+    count_high: "{n} high", count_medium: "{n} medium", count_low: "{n} low",
     limit: "Limit", baseline: "Unlike this patient's normal", trend: "Trend", score: "Score",
     symptom: "Symptom", silence: "No measurement", technical: "Device",
     acknowledged: "Acknowledged by {by}", acknowledged_until: "until {until}",
     retrospective: "Found afterwards, in readings that came late",
     since: "for {age}", now: "just now",
-    health: "Data until {now} · last result stored {age} ago · {results} results",
+    health: "Data until {now} · last result stored {age} ago · {n} {n|result|results}",
     stalled: "No new result for {age}", away: "The page's server does not answer",
     skip: "Skip to content", back: "All patients", range: "Period",
     "1d": "24 h", "7d": "7 days", "21d": "21 days",
     open_alerts: "Open alerts", past_alerts: "Earlier alerts", none: "None.",
-    vitals: "Measurements", band: "expected for this patient", from_readings: "from {n} readings",
+    vitals: "Measurements", band: "expected for this patient", from_readings: "from {n} {n|reading|readings}",
     learning: "still learning this patient's normal", limit_line: "limit", no_data: "No measurement in this period",
     window: "Window", mean: "Mean", spread: "Lowest–highest", count: "Readings",
     "15m": "15 min", "1h": "1 h", "1d_window": "Day", in_range: "In range 70–180: {p} %", below: "below 70: {p} %",
     above: "above 180: {p} %",
     opened: "Opened", updated: "Changed", resolved: "Resolved", closed: "Closed", acknowledged_event: "Acknowledged",
     rule: "Rule {rule}, version {version}", last_points: "Last readings",
-    patients: "{n} patients", more: "more",
+    patients: "{n} {n|patient|patients}", more: "more",
     "heart-failure": "Heart failure", diabetes: "Diabetes", copd: "COPD", "copd-asthma": "COPD and asthma",
     hypertension: "Hypertension", "post-operative": "After surgery", default: "General",
-    yes: "yes", no: "no",
+    yes: "yes", no: "no", night: "night", day: "day",
+    acknowledge: "Acknowledge", your_name: "Your pseudonym", for_how_long: "For", confirm: "Confirm", cancel: "Cancel",
+    sent: "Acknowledgement sent…", refused: "Not taken: {why}", name_help: "letters, digits, - and _",
+    asthma: "Asthma",
   },
   fr: {
     notice: "Ni dispositif médical, ni service d'urgence. En cas d'urgence, appelez le 15 ou le 112.",
@@ -38,17 +42,18 @@ const TEXTS = {
     calm: "Aucune alerte ouverte.",
     waiting: "En attente des premiers résultats…",
     high: "Élevée", medium: "Moyenne", low: "Faible",
+    count_high: "{n} {n|élevée|élevées}", count_medium: "{n} {n|moyenne|moyennes}", count_low: "{n} {n|faible|faibles}",
     limit: "Limite", baseline: "Inhabituel chez ce patient", trend: "Tendance", score: "Score",
     symptom: "Symptôme", silence: "Pas de mesure", technical: "Appareil",
     acknowledged: "Prise en compte par {by}", acknowledged_until: "jusqu'à {until}",
     retrospective: "Constatée après coup, dans des mesures arrivées en retard",
     since: "depuis {age}", now: "à l'instant",
-    health: "Données jusqu'à {now} · dernier résultat il y a {age} · {results} résultats",
+    health: "Données jusqu'à {now} · dernier résultat il y a {age} · {n} {n|résultat|résultats}",
     stalled: "Aucun nouveau résultat depuis {age}", away: "Le serveur de la page ne répond pas",
     skip: "Aller au contenu", back: "Tous les patients", range: "Période",
     "1d": "24 h", "7d": "7 jours", "21d": "21 jours",
     open_alerts: "Alertes ouvertes", past_alerts: "Alertes précédentes", none: "Aucune.",
-    vitals: "Mesures", band: "attendu chez ce patient", from_readings: "d'après {n} mesures",
+    vitals: "Mesures", band: "attendu chez ce patient", from_readings: "d'après {n} {n|mesure|mesures}",
     learning: "la normale de ce patient est encore en apprentissage", limit_line: "limite",
     no_data: "Aucune mesure sur cette période",
     window: "Fenêtre", mean: "Moyenne", spread: "Min.–max.", count: "Mesures",
@@ -56,10 +61,13 @@ const TEXTS = {
     below: "sous 70 : {p} %", above: "au-dessus de 180 : {p} %",
     opened: "Ouverte", updated: "Modifiée", resolved: "Résolue", closed: "Close", acknowledged_event: "Prise en compte",
     rule: "Règle {rule}, version {version}", last_points: "Dernières mesures",
-    patients: "{n} patients", more: "de plus",
+    patients: "{n} {n|patient|patients}", more: "de plus",
     "heart-failure": "Insuffisance cardiaque", diabetes: "Diabète", copd: "BPCO", "copd-asthma": "BPCO et asthme",
     hypertension: "Hypertension", "post-operative": "Après une opération", default: "Général",
-    yes: "oui", no: "non",
+    yes: "oui", no: "non", night: "nuit", day: "jour",
+    acknowledge: "Prendre en compte", your_name: "Votre pseudonyme", for_how_long: "Pendant", confirm: "Confirmer", cancel: "Annuler",
+    sent: "Prise en compte envoyée…", refused: "Refusée : {why}", name_help: "lettres, chiffres, - et _",
+    asthma: "Asthme",
   },
 };
 
@@ -70,10 +78,14 @@ export function setLocale(name) {
   document.documentElement.lang = locale;
 }
 
-/** The text of a key, with {placeholders} filled; the key itself when there is none. */
+/** The text of a key; the key itself when there is none. {name} is a value, {name|one|many} its word by number. */
 export function t(key, values = {}) {
   const text = TEXTS[locale][key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+  return text.replace(/\{(\w+)(?:\|([^|}]*)\|([^|}]*))?\}/g, (_, name, one, many) => {
+    const value = values[name] ?? "";
+    if (one === undefined) return typeof value === "number" ? number(value) : String(value);
+    return new Intl.PluralRules(locale).select(Number(value)) === "one" ? one : many;
+  });
 }
 
 // English as written in Europe: day before month, 24 hours.
