@@ -1,23 +1,30 @@
-"""Learning from verdicts, one at a time as they come: a River pipeline with a memory that drift shortens.
+"""Learning from verdicts, one at a time as they come: two River pipelines, and a memory that drift shortens.
 
 An alert's features are known when it opens, its verdict comes later: the caller asks `likelihood` at opening
 and calls `learn` when the verdict is there (prequential: Gama et al., Mach Learn 2013;90:317).
+
+Drift is found by paired learners (Bach & Maloof, ICDM 2008): one that remembers all, one that fades. Page's
+cumulative sum (Biometrika 1954;41:100) of how much better the fading one foretold each verdict, in log
+likelihood, passes a threshold when the past has become a burden; where the sum left 0, the change began.
+River's ADWIN on the surprise or on the error of each vital found nothing of what this finds.
 """
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from river import compose, drift, linear_model, optim, preprocessing
+from river import base, compose, preprocessing
 
 from models.verdicts.features import NUMBERS
 from models.verdicts.likelihood import Weight, Weights
+from models.verdicts.regression import KalmanLogisticRegression
 
-MEMORY: Final = 2000  # verdicts from which a forgotten model is made anew
+MEMORY: Final = 2000  # verdicts that a new model can be made of
 LEAST: Final = 30  # verdicts before anything is said
-DRIFT_DELTA: Final = 0.002  # ADWIN's chance of a false alarm (Bifet & Gavaldà 2007, and River's default)
-CLIPPED: Final = 0.01  # likelihoods are kept this far from 0 and 1 when a surprise is measured
+FADING: Final = 0.98  # of the learner that fades: about the last fifty verdicts
+THRESHOLD: Final = 5.0  # log likelihood by which fading must have been better: odds of 150 to 1
+CLIPPED: Final = 0.02  # one verdict that nobody foretold must not decide
 
 Features = Mapping[str, float]
 
@@ -28,17 +35,17 @@ def dense(features: Features) -> dict[str, float]:
 
 
 class Model:
-    """Numbers scaled, words as they are; logistic regression by AdaGrad (Duchi et al. 2011)."""
+    """A River pipeline: numbers scaled, words as they are, then a classifier of River."""
 
-    def __init__(self) -> None:
+    def __init__(self, classifier: base.Classifier) -> None:
         self.scaler = preprocessing.StandardScaler()
-        self.regression = linear_model.LogisticRegression(optim.AdaGrad(0.3), l2=0.001, intercept_lr=0.05)
+        self.classifier = classifier
         numbers = compose.Select(*NUMBERS) | self.scaler
-        self.pipeline = (numbers + compose.Discard(*NUMBERS)) | self.regression
+        self.pipeline = (numbers + compose.Discard(*NUMBERS)) | classifier
 
     def likelihood(self, features: Features) -> float:
         """How likely an alert is to be actionable, 0-1."""
-        return float(self.pipeline.predict_proba_one(dense(features))[True])
+        return float(self.pipeline.predict_proba_one(dense(features)).get(True, 0.5))
 
     def learn(self, features: Features, actionable: bool) -> None:
         """Take one verdict."""
@@ -46,59 +53,78 @@ class Model:
 
 
 class Learner:
-    """The state of learning: model, drift detector, and the verdicts that still count."""
+    """The state of learning: both models, the sum that finds drift, the verdicts that still count."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        threshold: float = THRESHOLD,
+        classifier: Callable[[], base.Classifier] = KalmanLogisticRegression,
+    ) -> None:
+        """threshold: of drift, in log likelihood; math.inf = memory is never shortened."""
         self.memory: deque[tuple[Features, bool]] = deque(maxlen=MEMORY)
-        self.drifts: list[int] = []  # numbers of the verdicts at which memory was shortened
+        self.drifts: list[tuple[int, int]] = []  # (verdicts learned, verdicts kept) when memory was shortened
         self.learned = 0
-        self._model = Model()
-        self._watch = drift.ADWIN(DRIFT_DELTA)
+        self._threshold = threshold
+        self._kinds: set[bool] = set()
+        self._classifier = classifier
+        self._model = Model(classifier())
+        self._fading = Model(KalmanLogisticRegression(forgetting=FADING))
+        self._burden, self._since = 0.0, 0
 
     def likelihood(self, features: Features) -> float | None:
         """How likely an alert is to be actionable; None until LEAST verdicts, of both kinds, are known."""
-        if len(self.memory) < LEAST or len({verdict for _, verdict in self.memory}) < 2:
+        if self.learned < LEAST or len(self._kinds) < 2:
             return None
         return self._model.likelihood(features)
 
     def learn(self, features: Features, actionable: bool) -> None:
-        """Take one verdict; when surprise has risen for good, forget what is older than that."""
-        said = self.likelihood(features)
+        """Take one verdict; when the past has become a burden, forget what is older than that."""
+        said, faded = self.likelihood(features), self._fading.likelihood(features)
         self.learned += 1
+        self._kinds.add(actionable)
         self.memory.append((features, actionable))
         self._model.learn(features, actionable)
+        self._fading.learn(features, actionable)
         if said is None:
             return
-        before = self._watch.estimation
-        right = max(said if actionable else 1 - said, CLIPPED)
-        self._watch.update(math.log(right) / math.log(CLIPPED))
-        # less surprise is no drift, it is learning
-        if self._watch.drift_detected and self._watch.estimation > before:
-            self._forget(int(self._watch.width))
+        self._burden += _support(faded, actionable) - _support(said, actionable)
+        if self._burden <= 0:
+            self._burden, self._since = 0.0, self.learned
+        elif self._burden > self._threshold:
+            self._forget(self.learned - self._since)
 
-    def _forget(self, kept: int) -> None:
+    def _forget(self, newest: int) -> None:
         """A new model of the newest verdicts only."""
-        self.drifts.append(self.learned)
-        self.memory = deque(list(self.memory)[-max(kept, LEAST) :], MEMORY)
-        self._model = Model()
+        self.memory = deque(list(self.memory)[-max(newest, LEAST) :], MEMORY)
+        self.drifts.append((self.learned, len(self.memory)))
+        self._burden, self._since = 0.0, self.learned
+        self._model = Model(self._classifier())
         for features, actionable in self.memory:
             self._model.learn(features, actionable)
 
     def weights(self) -> Weights:
         """The model as one dot product, for a calibration record. Raises ValueError before LEAST verdicts."""
+        regression = self._model.classifier
+        if not isinstance(regression, KalmanLogisticRegression):
+            raise TypeError("only a regression is a dot product")
         if self.likelihood({}) is None:
-            raise ValueError(f"{len(self.memory)} verdicts; {LEAST} are needed, and of both kinds")
-        told = self._model.regression.weights
+            raise ValueError(f"{self.learned} verdicts; {LEAST} are needed, and of both kinds")
         seen = [dense(features) for features, _ in self.memory]
+        scaler = self._model.scaler
         weights = {}
-        intercept = float(self._model.regression.intercept)
-        for name, weight in sorted(told.items()):
+        intercept = regression.intercept
+        for name, weight in sorted(regression.weights.items()):
             mean = math.fsum(features.get(name, 0.0) for features in seen) / len(seen)
+            spread, centre = 1.0, 0.0
             if name in NUMBERS:
-                spread = math.sqrt(self._model.scaler.vars[name])
-                weight = weight / spread if spread > 0 else 0.0
-                intercept += weight * (mean - self._model.scaler.means[name])
-            else:
-                intercept += weight * mean
-            weights[name] = Weight(round(weight, 5), round(mean, 5))
+                spread, centre = math.sqrt(scaler.vars[name]), scaler.means[name]
+            if spread == 0:  # never anything else: the scaler makes 0 of it
+                continue
+            intercept += weight / spread * (mean - centre)
+            weights[name] = Weight(round(weight / spread, 5), round(mean, 5))
         return Weights(round(intercept, 5), weights, self.learned)
+
+
+def _support(said: float, actionable: bool) -> float:
+    """Log likelihood of a verdict under what was said of it."""
+    return math.log(max(said if actionable else 1 - said, CLIPPED))

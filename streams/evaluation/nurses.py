@@ -21,13 +21,13 @@ MISSING: Final = 0.25  # share of alerts that nobody judges
 DELAY_HOURS: Final = (14.0, 0.8)  # median and log-spread of the wait from resolution to verdict
 
 Alert = dict[str, Any]
-# vital: unit, usual level, spread between patients, spread between readings, hours of the day
+# vital: unit, usual level, spread between patients, spread of readings, what can be shown, hours of the day
 VITALS: Final = {
-    "systolic-bp": ("mm[Hg]", 138, 9, 9, (8, 20)),
-    "heart-rate": ("/min", 82, 8, 9, (3, 8, 14, 20)),
-    "spo2": ("%", 94.5, 0.8, 1.2, (3, 8, 20)),
-    "body-temperature": ("Cel", 37.0, 0.2, 0.45, (8,)),
-    "blood-glucose": ("mg/dL", 165, 25, 35, (8, 13, 19)),
+    "systolic-bp": ("mm[Hg]", 138, 9, 9, 70, 250, (8, 20)),
+    "heart-rate": ("/min", 82, 8, 9, 30, 200, (3, 8, 14, 20)),
+    "spo2": ("%", 94.5, 0.8, 1.2, 70, 99.9, (3, 8, 20)),
+    "body-temperature": ("Cel", 37.0, 0.2, 0.45, 34, 42, (8,)),
+    "blood-glucose": ("mg/dL", 165, 25, 35, 40, 500, (8, 13, 19)),
 }
 LIMITS: Final = (
     ("systolic-bp", "above", 160, 155, "medium"),
@@ -66,7 +66,7 @@ def readings(patients: int, days: int, seed: int) -> list[tuple[int, bytes]]:
     chance = np.random.default_rng(seed)
     out = []
     for number in range(patients):
-        for vital, (unit, level, between, within, hours) in VITALS.items():
+        for vital, (unit, level, between, within, lowest, highest, hours) in VITALS.items():
             own = chance.normal(level, between)
             wander = 0.0
             for day in range(days):
@@ -78,7 +78,7 @@ def readings(patients: int, days: int, seed: int) -> list[tuple[int, bytes]]:
                         "patient": f"p-{number}",
                         "device": f"{vital}-{number}",
                         "vital": vital,
-                        "value": round(min(value, 99.9) if vital == "spo2" else value, 1),
+                        "value": round(min(max(value, lowest), highest), 1),
                         "unit": unit,
                         "measured_at": rfc3339(at, 3600),
                     }

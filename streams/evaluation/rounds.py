@@ -51,9 +51,9 @@ def rounds(
         batch.sort(key=lambda entry: entry[0])
         if relearn and now >= next_learning:
             next_learning += relearn
-            record = learn(out, str(now // HOUR))
-            if record is not None:
-                batch.append((now, msgspec.json.encode(record)))
+            calibration = learn(out, str(next_learning))
+            if calibration is not None:
+                batch.append((now, msgspec.json.encode(calibration)))
         batch.append((now, TICK))
         outputs = pipeline.process(
             [record for _, record in batch],
