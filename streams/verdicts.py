@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from models.calibration import EVERYONE
 from models.triage import ACTIONABLE, SAYS_NOTHING
-from models.verdicts.calibration import LikelihoodCalibration
 from models.verdicts.features import vector
 from models.verdicts.learner import Learner
 
@@ -22,35 +20,32 @@ class Case(NamedTuple):
     actionable: bool
 
 
-def prequential(transitions: Iterable[Alert], learner: Learner) -> list[Case]:
-    """The judged alerts in the order of their verdicts, each with the likelihood told when it opened.
+class Prequential:
+    """A learner that follows transitions in their order; the judged alerts in the order of their verdicts."""
 
-    Alerts that opened before features were told, and verdicts that say nothing of the alert, are left out.
-    """
-    opened: dict[str, tuple[Alert, dict[str, float], float | None]] = {}
-    cases = []
-    for alert in transitions:
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.cases: list[Case] = []
+        self._opened: dict[str, tuple[Alert, dict[str, float], float | None]] = {}
+
+    def take(self, alert: Alert) -> None:
+        """One transition.
+
+        Alerts that opened before features were told, and verdicts that say nothing, are left out.
+        """
         if alert["event"] == "opened" and "features" in alert:
             features = vector(alert, alert["features"])
-            opened[alert["alert_id"]] = alert, features, learner.likelihood(features)
-        elif alert["event"] == "closed" and alert["alert_id"] in opened:
-            opening, features, said = opened.pop(alert["alert_id"])
+            self._opened[alert["alert_id"]] = alert, features, self.learner.likelihood(features)
+        elif alert["event"] == "closed" and alert["alert_id"] in self._opened:
+            opening, features, said = self._opened.pop(alert["alert_id"])
             if alert["verdict"] != SAYS_NOTHING:
-                case = Case(opening, features, said, alert["verdict"] == ACTIONABLE)
-                learner.learn(features, case.actionable)
-                cases.append(case)
-    return cases
+                self.cases.append(Case(opening, features, said, alert["verdict"] == ACTIONABLE))
+                self.learner.learn(features, alert["verdict"] == ACTIONABLE)
 
 
-def learn(
-    transitions: Iterable[Alert], version: str, programme: str = EVERYONE
-) -> LikelihoodCalibration | None:
-    """The calibration record of all verdicts; None while there are too few."""
-    learner = Learner()
-    own = (alert for alert in transitions if programme in (EVERYONE, alert["programme"]))
-    prequential(own, learner)
-    try:
-        weights = learner.weights()
-    except ValueError:
-        return None
-    return LikelihoodCalibration(programme=programme, version=version, likelihood=weights)
+def prequential(transitions: Iterable[Alert], learner: Learner) -> list[Case]:
+    """The judged alerts of transitions in their order, each with what was said of it when it opened."""
+    following = Prequential(learner)
+    for alert in transitions:
+        following.take(alert)
+    return following.cases

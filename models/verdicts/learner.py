@@ -38,10 +38,10 @@ class Model:
     """A River pipeline: numbers scaled, words as they are, then a classifier of River."""
 
     def __init__(self, classifier: base.Classifier) -> None:
-        self.scaler = preprocessing.StandardScaler()
         self.classifier = classifier
-        numbers = compose.Select(*NUMBERS) | self.scaler
+        numbers = compose.Select(*NUMBERS) | preprocessing.StandardScaler()
         self.pipeline = (numbers + compose.Discard(*NUMBERS)) | classifier
+        self.scaler = self.pipeline["TransformerUnion"]["Pipeline"]["StandardScaler"]  # River copies parts
 
     def likelihood(self, features: Features) -> float:
         """How likely an alert is to be actionable, 0-1."""

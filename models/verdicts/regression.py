@@ -41,8 +41,9 @@ class KalmanLogisticRegression(base.Classifier):
 
     def learn_one(self, x: dict[Hashable, Any], y: bool | str | int) -> None:
         """One case: a Newton step along what is still uncertain."""
-        for name in x.keys() - self.places.keys():
-            self._add(str(name))
+        for name in sorted(map(str, x)):  # River's Select has no order of its own
+            if name not in self.places:
+                self._add(name)
         if self.forgetting < 1:
             self._forget()
         row = self._row(x)

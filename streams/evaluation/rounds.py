@@ -12,7 +12,9 @@ import msgspec
 from models.catalog import Catalog
 from models.pipeline import Action, Pipeline
 from models.plan import Plan
-from streams.verdicts import learn
+from models.verdicts.calibration import LikelihoodCalibration
+from models.verdicts.learner import Learner
+from streams.verdicts import Prequential
 from streams.zones import zone
 
 HOUR: Final = 3_600_000
@@ -21,6 +23,15 @@ TICK: Final = b'{"kind":"tick"}'
 Alert = dict[str, Any]
 Judge = Callable[[Alert, Alert], tuple[str, int] | None]
 """(opening, resolution) of an alert -> verdict and the ms at which it is given, or None: never judged."""
+
+
+def calibrations(learner: Learner, version: str) -> list[bytes]:
+    """The record of what was learned; none while there are too few verdicts."""
+    try:
+        weights = learner.weights()
+    except ValueError:
+        return []
+    return [msgspec.json.encode(LikelihoodCalibration(programme="*", version=version, likelihood=weights))]
 
 
 def rounds(
@@ -37,6 +48,7 @@ def rounds(
     """
     pipeline, offset, out = Pipeline(catalog, plan, zone), 0, list[Alert]()
     waiting: list[tuple[int, int, bytes]] = []
+    following = Prequential(Learner())
     openings: dict[str, Alert] = {}
     now, at, next_learning = readings[0][0], 0, readings[0][0] + relearn
     while at < len(readings) or waiting:
@@ -51,9 +63,7 @@ def rounds(
         batch.sort(key=lambda entry: entry[0])
         if relearn and now >= next_learning:
             next_learning += relearn
-            calibration = learn(out, str(next_learning))
-            if calibration is not None:
-                batch.append((now, msgspec.json.encode(calibration)))
+            batch += [(now, record) for record in calibrations(following.learner, str(next_learning))]
         batch.append((now, TICK))
         outputs = pipeline.process(
             [record for _, record in batch],
@@ -67,6 +77,7 @@ def rounds(
         for transition in outputs.alerts:
             alert = msgspec.json.decode(transition.body)
             out.append(alert)
+            following.take(alert)
             if alert["event"] == "opened":
                 openings[alert["alert_id"]] = alert
             elif alert["event"] == "resolved":

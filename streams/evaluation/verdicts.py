@@ -16,6 +16,7 @@ from river import forest, linear_model, optim
 
 from models.triage import SEVERITIES
 from models.verdicts.learner import Learner
+from streams.alerts import urgency
 from streams.configuration import load_catalog
 from streams.evaluation import nurses, tihm_verdicts
 from streams.evaluation.measures import auroc
@@ -25,8 +26,10 @@ from streams.evaluation.rounds import rounds
 from streams.verdicts import Alert, Case, prequential
 
 BINS: Final = 10
-WEEK: Final = 7 * 86_400_000
+DAY: Final = 86_400_000
 CLIPPED: Final = 0.001  # of a likelihood, in the log loss
+SEVERITY: Final = "severity alone"
+WORK_LIST: Final = "work list: high first, then likelihood"
 COLUMNS: Final = ["ordered by", "AUC", "1st quarter", "2nd", "3rd", "4th", "log loss", "calibration error"]
 
 
@@ -69,7 +72,7 @@ def judged(transitions: list[Alert]) -> Judged:
     cases = [found["learned online"][i] for i in kept]
     said = {name: np.array([told[i].said for i in kept], float) for name, told in found.items()}
     grave = np.array([SEVERITIES.index(case.opening["severity"]) for case in cases], float)
-    return Judged(cases, {**said, "severity alone": grave}, online.drifts)
+    return Judged(cases, {**said, SEVERITY: grave}, online.drifts)
 
 
 def calibration(said: np.ndarray, outcome: np.ndarray) -> list[tuple[int, float, float]]:
@@ -100,7 +103,8 @@ def report(title: str, found: Judged, more: dict[str, np.ndarray]) -> tuple[list
     """The table of orderings, that of calibration, and its plot. more: further likelihoods, by name."""
     outcome = np.array([case.actionable for case in found.cases])
     rows = [
-        row(name, said, outcome, name != "severity alone") for name, said in {**found.said, **more}.items()
+        row(name, said, outcome, name not in (SEVERITY, WORK_LIST))
+        for name, said in {**found.said, **more}.items()
     ]
     drifts = ", ".join(f"at verdict {at} ({kept} kept)" for at, kept in found.drifts) or "none"
     heading = f"{title}: {len(outcome)} judged alerts, {outcome.mean():.0%} actionable; drift told: {drifts}"
@@ -118,16 +122,19 @@ def report(title: str, found: Judged, more: dict[str, np.ndarray]) -> tuple[list
 
 
 def simulated(patients: int, days: int, seed: int) -> tuple[list[Table], Plot]:
-    """Simulated nurses whose preference changes halfway; the core's own likelihood is told weekly anew."""
+    """Simulated nurses whose preference changes halfway; the core's own likelihood is calibrated daily."""
     judge = nurses.Nurses(patients, nurses.START + days // 2 * nurses.DAY, seed + 1)
     ward = nurses.readings(patients, days, seed)
-    found = judged(rounds(ward, nurses.plan(), load_catalog(), judge, relearn=WEEK))
+    found = judged(rounds(ward, nurses.plan(), load_catalog(), judge, relearn=DAY))
     core = [case.opening.get("likelihood", math.nan) for case in found.cases]
     truth = [judge.likelihood(case.opening) for case in found.cases]
     told = [i for i, value in enumerate(core) if not math.isnan(value)]
     some = Judged([found.cases[i] for i in told], {k: v[told] for k, v in found.said.items()}, found.drifts)
+    order = sorted(told, key=lambda i: urgency({**found.cases[i].opening, "opened_at": ""}), reverse=True)
+    place = {i: rank for rank, i in enumerate(order)}
     more = {
-        "in the core, calibrated weekly": np.array(core)[told],
+        "in the core, calibrated daily": np.array(core)[told],
+        WORK_LIST: np.array([place[i] for i in told], float),
         "the nurses' own preference": np.array(truth)[told],
     }
     return report(f"Simulated nurses, seed {seed}", some, more)
