@@ -28,7 +28,7 @@ from models.verdicts.calibration import (
     of_programme,
     remember,
 )
-from models.verdicts.features import at_opening, remember_opening, vector
+from models.verdicts.features import WORDS, at_opening, remember_opening, vector
 from models.verdicts.reasons import estimate
 from models.wire import Reject
 
@@ -612,13 +612,10 @@ class Pipeline:
             )
             held = of_programme(self._likelihoods, desk.programme)
             if held is not None:
-                alert = {
-                    "severity": cause.severity,
-                    "kind": cause.kind,
-                    "rule": cause.rule,
-                    "vital": cause.vital,
-                }
-                judged = estimate(held.likelihood, held.version, alert, vector(alert, features))
+                code = cause.vital
+                names = self.catalog[code].names if code in self.catalog.index else news2.NAMES
+                alert = {word: getattr(cause, word) for word in WORDS}
+                judged = estimate(held.likelihood, held.version, alert, vector(alert, features), names)
             remember_opening(desk.past, cause.cause, received)
         transition = triage.raise_alert(desk, cause, features, judged)
         if transition is not None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from models.texts import LOCALES
+from models.texts import LOCALES, number
 from models.verdicts.features import WORDS
 from models.verdicts.likelihood import Weights, contributions, likelihood
 
@@ -49,11 +49,16 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 def estimate(
-    weights: Weights, version: str, alert: Mapping[str, Any], features: Mapping[str, float]
+    weights: Weights,
+    version: str,
+    alert: Mapping[str, Any],
+    features: Mapping[str, float],
+    names: Mapping[str, str],
 ) -> Estimate:
     """The likelihood of an alert with the TOLD largest contributions in words.
 
-    alert: severity, kind, rule, vital; features: models.verdicts.features.vector of it.
+    alert: severity, kind, rule, vital; features: models.verdicts.features.vector of it; names:
+    of the vital, by locale.
     """
     sums: dict[str, float] = defaultdict(float)
     for name, value in contributions(weights, features).items():
@@ -61,20 +66,27 @@ def estimate(
         sums["hour" if word.startswith("hour_") else word] += value
     largest = sorted(sums, key=lambda group: (-abs(sums[group]), group))[:TOLD]
     told = [(group, sums[group]) for group in largest if abs(sums[group]) >= LEAST and group in _TEXTS]
-    shown = _shown(alert, features)
     reasons = {
         locale: [
-            f"{_TEXTS[group][i].format(**shown)}{' :' if locale == 'fr' else ':'} "
-            f"{_SIDES[locale][value < 0]} ({value:+.1f})"
-            for group, value in told
+            _told(group, value, i, _shown(alert, features, names[locale], locale)) for group, value in told
         ]
         for i, locale in enumerate(LOCALES)
     }
     return Estimate(round(likelihood(weights, features), 3), version, reasons)
 
 
-def _shown(alert: Mapping[str, Any], features: Mapping[str, float]) -> dict[str, str]:
-    """What the texts quote, as people read it."""
+def _told(group: str, value: float, locale: int, shown: Mapping[str, str]) -> str:
+    """A contribution in words; `locale` is its place in LOCALES."""
+    side = _SIDES[LOCALES[locale]][value < 0]
+    colon = " :" if LOCALES[locale] == "fr" else ":"
+    added = ("+" if value > 0 else "") + number(value, 1, LOCALES[locale])
+    return f"{_TEXTS[group][locale].format(**shown)}{colon} {side} ({added})"
+
+
+def _shown(
+    alert: Mapping[str, Any], features: Mapping[str, float], vital: str, locale: str
+) -> dict[str, str]:
+    """What the texts quote, as people of the locale read it."""
     turn = math.atan2(features.get("hour_sin", 0.0), features.get("hour_cos", 0.0)) / (2 * math.pi)
     counted = {
         name: f"{math.expm1(features.get(name, 0.0)):.0f}" for name in ("age", "delay", "recent", "again")
@@ -83,10 +95,11 @@ def _shown(alert: Mapping[str, Any], features: Mapping[str, float]) -> dict[str,
     return {
         **{word: str(alert[word]) for word in WORDS},
         **counted,
+        "vital": vital,
         "gravite": _SEVERITIES.get(alert["severity"], alert["severity"]),
         "type": _KINDS.get(alert["kind"], alert["kind"]),
-        "beyond": f"{features.get('beyond', 0.0):.0%}",
-        "score": f"{features.get('score', 0.0):.1f}",
+        "beyond": f"{100 * features.get('beyond', 0.0):.0f} %",
+        "score": number(features.get("score", 0.0), 1, locale),
         "hour": str(int(turn % 1 * 24 + 0.01) % 24),
         "suspect": "suspected" if suspect else "sound",
         "suspect_fr": "suspects" if suspect else "sûrs",
