@@ -280,7 +280,7 @@ def test_learn_says_what_is_missing(judged: list[Alert], tmp_path: Path) -> None
 
 def test_the_evaluation_prints_and_writes_its_tables(tmp_path: Path) -> None:
     made = CliRunner().invoke(
-        main, ["evaluate", "verdicts", "--patients", "25", "--days", "80", "--out", str(tmp_path)]
+        main, ["evaluate", "verdicts", "--patients", "16", "--days", "60", "--out", str(tmp_path)]
     )
     assert made.exit_code == 0, made.output
     tables = json.loads((tmp_path / "verdicts.json").read_text())["tables"]

@@ -91,9 +91,9 @@ class Learner:
         if self._burden <= 0:
             self._burden, self._since = 0.0, self.learned
         elif self._burden > self._threshold:
-            self._forget(self.learned - self._since)
+            self.forget(self.learned - self._since)
 
-    def _forget(self, newest: int) -> None:
+    def forget(self, newest: int) -> None:
         """A new model of the newest verdicts only."""
         self.memory = deque(list(self.memory)[-max(newest, LEAST) :], MEMORY)
         self.drifts.append((self.learned, len(self.memory)))

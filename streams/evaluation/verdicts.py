@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import click
 import numpy as np
-from river import forest, linear_model, optim
+from river import drift, forest, linear_model, optim
 
 from models.triage import SEVERITIES
 from models.verdicts.learner import Learner
@@ -47,6 +47,23 @@ class RefitLearner(Learner):
         return self._fit[1].likelihood(features)
 
 
+class AdwinLearner(Learner):
+    """The same learner, whose memory is shortened by River's ADWIN on its log loss instead."""
+
+    def __init__(self) -> None:
+        super().__init__(math.inf)
+        self._watch = drift.ADWIN()
+
+    def learn(self, features: Mapping[str, float], actionable: bool) -> None:
+        """As the learner does; a loss that rose for good cuts the memory to ADWIN's window."""
+        said, before = self.likelihood(features), self._watch.estimation
+        super().learn(features, actionable)
+        if said is not None:
+            self._watch.update(-math.log(max(said if actionable else 1 - said, CLIPPED)))
+            if self._watch.drift_detected and self._watch.estimation > before:
+                self.forget(int(self._watch.width))
+
+
 class Judged(NamedTuple):
     """The judged alerts that the learner said something of, and what each ordering said, by its name."""
 
@@ -61,6 +78,7 @@ def judged(transitions: list[Alert]) -> Judged:
     learners = {
         "learned online": online,
         "batch refit of the same labels": RefitLearner(),
+        "drift by River's ADWIN": AdwinLearner(),
         "without drift detector": Learner(math.inf),
         "River's LogisticRegression (Adam 0.02)": Learner(
             classifier=lambda: linear_model.LogisticRegression(optim.Adam(0.02), l2=0.001)
