@@ -14,7 +14,7 @@ programme "*" holds for all programmes without a record of their own. `vigie cal
 
 import math
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -70,6 +70,17 @@ SHIPPED: Final = {
     "resting-heart-rate": VitalCalibration(Variance(4.1)),  # as that of a night
 }
 UNKNOWN: Final = VitalCalibration()
+
+
+class OfProgramme(Protocol):
+    """A record of the log that holds for a programme."""
+
+    @property
+    def programme(self) -> str:
+        """Whom it holds for."""
+
+
+Held = TypeVar("Held", bound=OfProgramme)
 History = list[tuple[int, Calibration]]
 """(offset, calibration) in log order."""
 
@@ -101,7 +112,7 @@ def decode_calibration(data: bytes, catalog: Catalog) -> Calibration:
     return calibration
 
 
-def in_force(history: Iterable[tuple[int, Calibration]], offset: int) -> dict[str, Calibration]:
+def in_force(history: Iterable[tuple[int, Held]], offset: int) -> dict[str, Held]:
     """By programme, the calibrations that hold behind the record of this offset."""
     return {calibration.programme: calibration for at, calibration in history if at <= offset}
 

@@ -15,6 +15,7 @@ from models.times import rfc3339
 from models.triage import Cause
 
 CAUSE: Final = "score/news2"
+NAMES: Final = {"en": "NEWS2", "fr": "NEWS2"}
 SEVERITIES: Final = dict(zip(BANDS[1:], ("low", "medium", "medium", "high"), strict=True))
 _OXYGEN: Final = {"air": AIR, "oxygen": ON_OXYGEN, "measured": MEASURED}
 

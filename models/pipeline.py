@@ -22,7 +22,16 @@ from models.rules import RuleSets, allowance, compile_catalog, gains_of, limits_
 from models.score.acute_parameters import parameters
 from models.state import NEVER, Patient, State
 from models.times import parse_times
-from models.triage import Transition
+from models.triage import Cause, Transition
+from models.verdicts.calibration import (
+    LikelihoodCalibration,
+    decode_likelihood,
+    is_likelihood,
+    of_programme,
+    remember,
+)
+from models.verdicts.features import WORDS, at_opening, remember_opening, vector
+from models.verdicts.reasons import estimate
 from models.wire import Reject
 
 BUFFER_BYTES = 1 << 20
@@ -92,6 +101,7 @@ class Pipeline:
         self._used = np.zeros(2, np.int64)
         self._replay_until = -1
         self._calibrations: dict[str, Calibration] | None = None  # in force, by programme; None = look it up
+        self._likelihoods: dict[str, LikelihoodCalibration] = {}  # looked up with them
         self._next_expiry = NEVER
         self._out = Outputs(b"", [], [])
         self._results: list[bytes] = []
@@ -112,6 +122,7 @@ class Pipeline:
         self._out, self._results = Outputs(b"", [], []), []
         if self._calibrations is None and len(offsets):
             self._calibrations = in_force(self.state.calibrations, int(offsets[0]) - 1)
+            self._likelihoods = in_force(self.state.likelihoods, int(offsets[0]) - 1)
         arrivals = arrive(values, offsets, keys, self._routes)
         begin = 0
         for i, item in arrivals.others.items():
@@ -390,6 +401,9 @@ class Pipeline:
 
     def _calibrate(self, item: Other, offset: int) -> None:
         """A calibration holds from here on, for every patient whose block does not reflect it yet."""
+        if is_likelihood(item.data):
+            self._calibrate_likelihood(item, offset)
+            return
         try:
             calibration = decode_calibration(item.data, self.catalog)
         except ValueError as error:
@@ -405,6 +419,19 @@ class Pipeline:
                 self.state.dirty[patient.block] = True
                 for vital, row in patient.rows.items():
                     self.state.rule_index[row] = self._rule(patient, vital)
+
+    def _calibrate_likelihood(self, item: Other, offset: int) -> None:
+        """What was learned of verdicts holds for the alerts that open from here on."""
+        try:
+            calibration = decode_likelihood(item.data)
+        except ValueError as error:
+            if offset > self.state.stamps[0]:
+                self._reject("invalid-calibration", str(error), offset, item.data)
+            return
+        self._count("calibrations", offset)
+        if offset > self.state.stamps[0]:
+            self.state.likelihoods = remember(self.state.likelihoods, offset, calibration)
+        self._likelihoods = {**self._likelihoods, calibration.programme: calibration}
 
     def _tick(self, now: int, offset: int) -> None:
         """Received time reaches `now` for every series of the partition."""
@@ -513,9 +540,7 @@ class Pipeline:
         elif kind == R.SILENCE_OPENED:
             cause = self.reporter.silence(plan, vital, event)
         if cause is not None:
-            transition = triage.raise_alert(patient.desk, cause)
-            if transition is not None:
-                self._out.alerts.append(transition)
+            self._raise(patient, cause, event)
             return
         if kind == R.LIMIT_CLEARED:
             limit = limits_of(plan, code)[event["rule"]]
@@ -531,6 +556,27 @@ class Pipeline:
         elif kind == R.SILENCE_CLEARED:
             self._clear(patient, f"silence/{code}", "silence", received, event)
 
+    def _raise(self, patient: Patient, cause: Cause, event: np.void) -> None:
+        """Hand a cause to triage; of an alert that opens, with how likely it is to be actionable."""
+        desk, features, judged = patient.desk, {}, None
+        if triage.standing(desk, cause.cause) is None:
+            since, offset = int(event["since"]), int(event["offset"])
+            received, measured = cause.received_at, cause.measured_at
+            suspect = bool(patient.suspicions)
+            features = at_opening(
+                desk.past, cause.cause, cause.facts, received, measured, since, offset, suspect
+            )
+            held = of_programme(self._likelihoods, desk.programme)
+            if held is not None:
+                code = cause.vital
+                names = self.catalog[code].names if code in self.catalog.index else news2.NAMES
+                alert = {word: getattr(cause, word) for word in WORDS}
+                judged = estimate(held.likelihood, held.version, alert, vector(alert, features), names)
+            remember_opening(desk.past, cause.cause, received)
+        transition = triage.raise_alert(desk, cause, features, judged)
+        if transition is not None:
+            self._out.alerts.append(transition)
+
     def _suspect(self, reading: Reading, event: np.void) -> None:
         """Hand what speaks for or against a device to models/devices.py, and its judgement to triage."""
         series = self.state.series[event["row"]]
@@ -538,30 +584,31 @@ class Pipeline:
         measured, received = int(event["measured"]), int(event["received"])
         level = reading.battery if reading.battery is not None and 0 <= reading.battery <= 1 else None
         rule = {R.CLOCK_AHEAD: devices.CLOCK, R.IMPOSSIBLE_VALUE: devices.BURST}.get(int(event["kind"]))
-        told: list[Transition | None] = []
         if rule is None:
             ended = devices.acquit(patient.suspicions, reading.device, vital.code, level, measured, received)
-            told += [triage.clear(patient.desk, c, r, received, measured, {}) for c, r in ended]
+            told = [triage.clear(patient.desk, c, r, received, measured, {}) for c, r in ended]
+            self._out.alerts += [transition for transition in told if transition is not None]
             rule = devices.BATTERY if level is not None and level <= devices.BATTERY_LOW else None
         if rule is not None:
             cause = devices.accuse(patient.suspicions, rule, reading.device, vital.code, measured, received)
             if cause is not None:
                 technical = self.reporter.technical(cause, rule, vital, reading.device, level, event)
-                told.append(triage.raise_alert(patient.desk, technical))
-        self._out.alerts += [transition for transition in told if transition is not None]
+                self._raise(patient, technical, event)
         self.state.patients[series["patient"]]["suspect"] = bool(patient.suspicions)
 
     def _risk(self, patient: Patient, event: np.void) -> None:
         """The clinical risk by NEWS2 changed: open its alert, change it, or resolve it."""
         before, received = int(event["readings"]), int(event["received"])
         cause = news2.cause_of(self.catalog, event)
-        transitions = [triage.raise_alert(patient.desk, cause)] if cause else []
+        if cause:
+            self._raise(patient, cause, event)
         if before:
             facts = news2.facts_of(self.catalog, event)
             measured = int(event["measured"])
             rule = news2.rule_of(before)
-            transitions.append(triage.clear(patient.desk, news2.CAUSE, rule, received, measured, facts))
-        self._out.alerts.extend(transition for transition in transitions if transition is not None)
+            transition = triage.clear(patient.desk, news2.CAUSE, rule, received, measured, facts)
+            if transition is not None:
+                self._out.alerts.append(transition)
 
     def _gain_rule(self, plan: Plan, code: str, index: int) -> str:
         """The name of a gain rule by its place in the plan."""

@@ -17,6 +17,7 @@ from models.devices import Suspicion
 from models.plan import Plan
 from models.record import FATES, PATIENT, SERIES
 from models.triage import Desk
+from models.verdicts.calibration import History as Likelihoods
 
 PATIENTS_PER_BLOCK: Final = 8
 FORMAT: Final = f"3-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
@@ -60,6 +61,7 @@ class Block(msgspec.Struct):
     records: dict[str, int] = {}
     defaults: list[tuple[int, Plan]] = []
     calibrations: History = []
+    likelihoods: Likelihoods = []
 
 
 def _block(number: int, data: bytes) -> Block:
@@ -97,6 +99,7 @@ class State:
         self.records: dict[str, int] = {}
         self.defaults: list[tuple[int, Plan]] = []
         self.calibrations: History = []
+        self.likelihoods: Likelihoods = []
 
     def add_patient(self, name: str, block: int | None = None) -> Patient:
         """A new patient, in the last block or a new one."""
@@ -155,6 +158,7 @@ class State:
             self.records if first else {},
             self.defaults if first else [],
             self.calibrations if first else [],
+            self.likelihoods if first else [],
         )
         # A third of it and more is zeros: compressed, it costs a quarter to write and to keep.
         return msgspec.msgpack.encode((FORMAT, zlib.compress(msgspec.msgpack.encode(block), 1)))
@@ -170,6 +174,7 @@ class State:
             if number == 0:
                 self.rejected, self.records = block.rejected, block.records
                 self.defaults, self.calibrations = block.defaults, block.calibrations
+                self.likelihoods = block.likelihoods
             patient_rows = np.frombuffer(block.patient_rows, PATIENT)
             series_rows = np.frombuffer(block.series_rows, SERIES)
             at = 0

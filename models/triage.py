@@ -11,11 +11,15 @@ from typing import Any, Final
 import msgspec
 
 from models.times import rfc3339
+from models.verdicts.features import Past, remember_verdict
+from models.verdicts.reasons import Estimate
 from models.wire import encode
 
 SCHEMA_VERSION: Final = 1
 SEVERITIES: Final = ("low", "medium", "high")
-VERDICTS: Final = ("actionable", "not-actionable", "measurement-error", "device-fault", "duplicate")
+ACTIONABLE: Final = "actionable"
+VERDICTS: Final = (ACTIONABLE, "not-actionable", "measurement-error", "device-fault", "duplicate")
+SAYS_NOTHING: Final = "duplicate"  # a verdict on the telling, not on what was told
 KEPT_RESOLVED: Final = 20  # resolved alerts of one patient that can still be given a verdict
 RETROSPECTIVE_MILLISECONDS: Final = 6 * 3_600_000  # a cause received later than this is history
 
@@ -41,6 +45,7 @@ class Alert(msgspec.Struct):
     acknowledged_by: str | None = None
     acknowledged_until: int | None = None
     verdict: str | None = None
+    estimate: Estimate | None = None  # None: no calibration of verdicts held when it opened
 
 
 class Transition(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +80,7 @@ class Desk(msgspec.Struct):
     route: str = ""
     version: str = ""
     alerts: list[Alert] = []
+    past: Past = msgspec.field(default_factory=Past)
 
 
 def alert_id(patient: str, cause: Cause) -> str:
@@ -96,8 +102,13 @@ def worst(severities: dict[str, Severity]) -> Severity:
     return max(severities.values(), key=SEVERITIES.index)
 
 
-def raise_alert(desk: Desk, cause: Cause) -> Transition | None:
-    """A rule holds: open an alert, or change the severity of the standing one."""
+def raise_alert(
+    desk: Desk, cause: Cause, features: dict[str, float], estimate: Estimate | None
+) -> Transition | None:
+    """A rule holds: open an alert, or change the severity of the standing one.
+
+    features: of an alert that opens (models/verdicts/features.py), told with its first transition.
+    """
     alert = standing(desk, cause.cause)
     if alert is not None:
         if cause.rule in alert.open_rules:
@@ -126,9 +137,10 @@ def raise_alert(desk: Desk, cause: Cause) -> Transition | None:
         retrospective=cause.late or behind > RETROSPECTIVE_MILLISECONDS,
         facts=cause.facts,
         open_rules={cause.rule: cause.severity},
+        estimate=estimate,
     )
     desk.alerts.append(alert)
-    return _transition(desk, alert, "opened", cause.received_at, cause.measured_at, None)
+    return _transition(desk, alert, "opened", cause.received_at, cause.measured_at, None, features)
 
 
 def clear(
@@ -177,6 +189,8 @@ def judge(desk: Desk, wanted: str, by: str, verdict: str, received: int) -> Tran
         return "the alert still stands; a verdict closes an alert once it is resolved"
     alert.verdict, alert.acknowledged_by, alert.status = verdict, by, "closed"
     desk.alerts.remove(alert)
+    if verdict != SAYS_NOTHING:
+        remember_verdict(desk.past, alert.cause, verdict == ACTIONABLE)
     return _transition(desk, alert, "closed", received, None, None)
 
 
@@ -192,7 +206,13 @@ def expire(desk: Desk, now: int) -> list[Transition]:
 
 
 def _transition(
-    desk: Desk, alert: Alert, event: str, received: int, measured: int | None, previous: str | None
+    desk: Desk,
+    alert: Alert,
+    event: str,
+    received: int,
+    measured: int | None,
+    previous: str | None,
+    features: dict[str, float] | None = None,
 ) -> Transition:
     """Number the change and write its body."""
     alert.sequence += 1
@@ -221,4 +241,10 @@ def _transition(
         "verdict": alert.verdict,
         **alert.facts,
     }
+    if alert.estimate is not None:
+        body["likelihood"] = alert.estimate.likelihood
+        body["likelihood_calibration"] = alert.estimate.calibration
+        body["likelihood_reasons"] = alert.estimate.reasons
+    if features is not None:
+        body["features"] = features
     return Transition(desk.patient, alert.alert_id, alert.sequence, encode(body))

@@ -50,10 +50,15 @@ def standing(bodies: Iterable[bytes]) -> dict[str, Alert]:
     return latest
 
 
-def urgency(alert: Alert) -> tuple[int, int, str]:
-    """Sorting key: what waits for somebody first, then the graver, then the one that waits longest."""
+def urgency(alert: Alert) -> tuple[int, bool, float, int, str]:
+    """Sorting key: what waits for somebody; high ones; the likelier to be actionable; the graver; the older.
+
+    Whatever was learned of verdicts, nothing stands before a high alert. An alert without a likelihood counts
+    as certain: that nothing is known of it must not push it back.
+    """
     place = {"open": 0, "acknowledged": 1}.get(alert.get("status", ""), 2)
-    return place, RANKS.get(alert.get("severity", ""), 3), alert.get("opened_at", "")
+    rank = RANKS.get(alert.get("severity", ""), 3)
+    return place, rank > 0, -alert.get("likelihood", 1.0), rank, alert.get("opened_at", "")
 
 
 def named(alerts: dict[str, Alert], alert_id: str) -> Alert:

@@ -110,6 +110,25 @@ CALIBRATIONS = tuple(
         }
     ).encode()
     for programme, above in (("*", 0.5), ("*", 3.0), ("own", 1.0), ("*", -1.0))
+) + tuple(
+    json.dumps(
+        {
+            "kind": "calibration",
+            "programme": programme,
+            "version": "verdicts",
+            "likelihood": {
+                "intercept": -0.3,
+                "verdicts": 90,
+                "weights": {
+                    "severity=high": {"weight": weight, "mean": 0.2},
+                    "recent": {"weight": -0.7, "mean": 1.1},
+                    "hour_sin": {"weight": 0.4, "mean": 0.0},
+                    "judged_cause": {"weight": 1.2, "mean": 0.0},
+                },
+            },
+        }
+    ).encode()
+    for programme, weight in (("*", 0.9), ("own", -0.4))
 )
 
 

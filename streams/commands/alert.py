@@ -18,12 +18,13 @@ from streams.settings import Settings, load_settings
 
 WORDS: Final = {
     "en": {
-        "none": "No alert stands.", "since": "since", "by": "by", "until": "until",
+        "none": "No alert stands.", "likely": "actionable", "since": "since", "by": "by", "until": "until",
         "retrospective": "found afterwards", "high": "HIGH", "medium": "MEDIUM", "low": "LOW",
         "open": "open", "acknowledged": "acknowledged", "resolved": "resolved", "closed": "closed",
     },
     "fr": {
-        "none": "Aucune alerte en cours.", "since": "depuis", "by": "par", "until": "jusqu'à",
+        "none": "Aucune alerte en cours.", "likely": "utile", "since": "depuis", "by": "par",
+        "until": "jusqu'à",
         "retrospective": "constatée après coup", "high": "ÉLEVÉE", "medium": "MOYENNE", "low": "FAIBLE",
         "open": "ouverte", "acknowledged": "prise en compte", "resolved": "résolue", "closed": "close",
     },
@@ -72,7 +73,7 @@ def command() -> None:
 def list_alerts(
     patient: str | None, everything: bool, as_json: bool, locale: str | None, broker: str | None
 ) -> None:
-    """Print the alerts that stand, who needs attention first: open before acknowledged, high, then oldest."""
+    """Print the alerts that stand, who needs attention first: open, high, likely to be actionable, oldest."""
     settings = load_settings(**({"broker": broker} if broker else {}))
     shown = [
         alert
@@ -91,7 +92,7 @@ def list_alerts(
 
 
 def told(alert: Alert, locale: str) -> str:
-    """An alert in two lines: what it is and since when, and its explanation; times are ours."""
+    """An alert in lines: what it is, since when in our time; its explanation; why it is likely actionable."""
     words = WORDS[locale]
     parts = [
         f"{words.get(alert['severity'], alert['severity']):<7}",
@@ -105,10 +106,13 @@ def told(alert: Alert, locale: str) -> str:
         parts.append(f"{words['until']} {minute(alert['acknowledged_until'])}")
     if alert.get("verdict"):
         parts.append(alert["verdict"])
+    if "likelihood" in alert:
+        parts.append(f"{words['likely']} {alert['likelihood']:.0%}")
     if alert.get("retrospective"):
         parts.append(words["retrospective"])
     explanation = alert.get("explanation", {}).get(locale) or alert.get("rule", "")
-    return "  ".join([*parts, alert["alert_id"]]) + f"\n        {explanation}"
+    reasons = alert.get("likelihood_reasons", {}).get(locale, [])
+    return "\n        ".join(["  ".join([*parts, alert["alert_id"]]), explanation, *reasons])
 
 
 def minute(time: str) -> str:

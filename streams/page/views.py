@@ -32,7 +32,7 @@ def ward(results: Results, now: int, desk: Desk | None) -> dict[str, Any]:
                 "spark": spark(results, series.get(name, []), alerts[0]["vital"], now) if alerts else None,
             }
         )
-    patients.sort(key=lambda p: (urgency(p["alerts"][0]) if p["alerts"] else (9, 9, ""), p["patient"]))
+    patients.sort(key=lambda p: (urgency(p["alerts"][0]) if p["alerts"] else (9,), p["patient"]))
     counts = dict.fromkeys(RANKS, 0)
     for alerts in standing.values():
         for alert in alerts:

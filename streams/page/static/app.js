@@ -50,6 +50,7 @@ function standing(alert, first) {
     notes.push(t("acknowledged", { by: alert.acknowledged_by ?? "?" }));
     if (alert.acknowledged_until) notes.push(t("acknowledged_until", { until: dayAndClock(Date.parse(alert.acknowledged_until)) }));
   }
+  if (alert.likelihood !== undefined) notes.push(t("likely", { p: number(100 * alert.likelihood, 0) }));
   if (alert.retrospective) notes.push(t("retrospective"));
   return el(`li.alert${first ? ".first" : ""}`, {},
     el(".alert-head", {}, badge(alert.severity), el("span.kind", {}, t(alert.kind)), el("span.age", {}, since(alert))),
@@ -154,6 +155,7 @@ function alertBox(alert) {
   const box = standing(alert, true);
   box.append(
     points ? el("p.note", {}, `${t("last_points")}: ${points}`) : "",
+    ...(alert.likelihood_reasons?.[locale] ?? []).map((reason) => el("p.note", {}, reason)),
     el("p.note", {}, life), el("p.note", {}, t("rule", { rule: alert.rule, version: alert.rule_version ?? "?" })),
     alert.status === "open" && fixed.token ? taking(alert.alert_id) : "");
   return box;
