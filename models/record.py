@@ -101,6 +101,7 @@ SERIES = np.dtype(
         ("slow_variance", "f4", (FEATURES,)),
         ("slow_waiting", "f4", (FEATURES, 2)),  # the last two days, not learned yet
         ("slow_sum", "f4", (TRENDS,)),
+        ("week", "f4", (2,)),  # course of the week: cosine and sine (models/score/ramp.py)
         # the acute baseline (models/score/acute.py)
         ("acute_open", "u1"),
         ("calm", "u1"),  # quiet readings in a row during an open episode
