@@ -337,11 +337,11 @@ def read_one(  # type: ignore[no-untyped-def]
         return ACCEPTED
 
     for j in range(GAINS):
-        if rules["gains"][j]["days"] > 0:
+        if rules["gains"][j]["amount"] > 0:
             decision = gain.step(s, j, rules["gains"][j], x, day)
             if decision != 0:
                 e = emit(out, event, decision, row, j, 0, s, offset, at, received, at, x)
-                e["low"] = gain.lowest(s, day, rules["gains"][j]["days"])
+                e["low"] = gain.base(s, rules["gains"][j], day)
     if vital["part"] >= 0:
         news2.measure(patient, vital["part"], x - vital["part_zero"], at)
         if rules["news2"]["scale"] > 0:

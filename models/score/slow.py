@@ -3,9 +3,9 @@
 A series of a frequent vital gives three features a day, told when its night ends: the level (mean of
 the night), the variability (ln of the night's standard deviation around the usual course of the day)
 and the rhythm (mean of the day less that of the night). A sparse vital gives the mean of its day as
-level, less the course of the week, and is scored by models/score/ramp.py. Each feature of a frequent one
-is compared with the patient's own last 28 such days; the distance z is summed by a
-one-sided CUSUM (Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.25), for four channels: level
+level, less the course of the week, and is scored by models/score/ramp.py. Each feature of a frequent
+one is compared with the patient's own last 28 such days; the distance z is summed by a one-sided CUSUM
+(Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.25), for four channels: level
 above, level below, more variable, less rhythm. A score counts from the second day in a row on (the
 two-night rule of Alavi et al., Nat Med 2022;28:175-184), so that one odd night alerts nobody.
 
@@ -88,8 +88,9 @@ def judge(s, day, rules, frequent):  # type: ignore[no-untyped-def]
     """Let a day open or clear the alert: TREND_OPENED (`slow_open` has its channel + 1), TREND_CLEARED or 0.
 
     day: the features, NaN where there is none (of a sparse vital, the day so far). The channel is the one
-    farthest beyond its threshold; within GUARD_DAYS of the last alert it must be GUARD_FACTOR times as far. The alert clears when every sum is
-    below its threshold again: sums are held there while it stands, so one or two calm days are enough.
+    farthest beyond its threshold; within GUARD_DAYS of the last alert it must be GUARD_FACTOR times as far.
+    The alert clears when every sum is below its threshold again: sums of nights are held there while it
+    stands, so one or two calm ones are enough.
     """
     if not frequent and learned(s, 0) >= READY:
         ramp.advance(s, spread(s, 0, rules["cohort"]), ALLOWANCE)
