@@ -1,4 +1,7 @@
-"""`vigie plan`: care plans of a running deployment, and learning begun anew. They take hold when the worker meets them in the log."""
+"""`vigie plan`: care plans of a running deployment, and learning begun anew.
+
+They take hold when the worker meets them in the log.
+"""
 
 from pathlib import Path
 
