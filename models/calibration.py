@@ -66,7 +66,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 SHIPPED: Final = {
     "heart-rate": VitalCalibration(Variance(4.1, 0.061, 6.2)),
     "spo2": VitalCalibration(Variance(0.13, 0.052, 0.18)),
-    "body-weight": VitalCalibration(Variance(0.17)),
+    "body-weight": VitalCalibration(Variance(0.142)),
     "resting-heart-rate": VitalCalibration(Variance(4.1)),  # as that of a night
 }
 UNKNOWN: Final = VitalCalibration()

@@ -34,7 +34,7 @@ from models.record import (
     TREND_OPENED,
     WINDOW_MILLISECONDS,
 )
-from models.score import acute, gain, limit, news2, slow
+from models.score import acute, gain, limit, news2, ramp, slow
 from models.wire_lines import put_baseline, put_reading, put_score, put_trend, put_window
 
 SIZES = WINDOW_MILLISECONDS
@@ -154,24 +154,27 @@ def score_news2(row, s, patient, vital, rule, offset, received, buffer, event, o
 @njit
 def judge_day(row, at, received, offset, s, day, rules, frequent, event, out):  # type: ignore[no-untyped-def]
     """Let the features of a day open or clear the trend alert, and say what was expected."""
-    turn = slow.judge(s, day, rules)
+    turn = slow.judge(s, day, rules, frequent)
     if turn == 0:
         return
+    usual = ramp.week(s, int(s["slow_day"]))
     if turn != TREND_OPENED:
-        emit(out, event, turn, row, 0, 0, s, offset, at, received, at, day[0])
+        emit(out, event, turn, row, 0, 0, s, offset, at, received, at, day[0] + usual)
         return
     c = int(s["slow_open"]) - 1
     f = slow.FEATURE[c]
+    usual = usual if f == 0 else 0.0
     since = int(s["slow_since"][c])
     begun = (
         since * DAY_MILLISECONDS - offset * 1000 + (rules["day_until"] + slow.ASLEEP_AFTER if frequent else 0)
     )
-    e = emit(out, event, turn, row, c, 0, s, offset, at, received, begun, day[f])
+    e = emit(out, event, turn, row, c, 0, s, offset, at, received, begun, day[f] + usual)
     half = 2.0 * slow.spread(s, f, rules["cohort"])
-    e["low"] = s["slow_mean"][f] - half
-    e["high"] = s["slow_mean"][f] + half
-    e["expected"] = s["slow_mean"][f]
-    e["score"] = slow.score(s, c, day[f], rules["cohort"])
+    expected = s["slow_mean"][f] + usual
+    e["low"] = expected - half
+    e["high"] = expected + half
+    e["expected"] = expected
+    e["score"] = slow.score(s, c, day[f], rules["cohort"], frequent)
     e["readings"] = slow.learned(s, f)
     e["days"] = s["slow_day"] - since + 1
 
@@ -217,7 +220,7 @@ def follow(  # type: ignore[no-untyped-def]
                 frozen = s["slow_open"] > 0
                 for j in range(LIMITS):
                     frozen = frozen or s["limits"][j]["open"] > 0
-                slow.close(s, day, rules, frozen)
+                slow.close(s, day, rules, frozen, frequent)
             slow.begin(s, number)
             new_half_hour = 1
         if not frequent:
@@ -334,11 +337,11 @@ def read_one(  # type: ignore[no-untyped-def]
         return ACCEPTED
 
     for j in range(GAINS):
-        if rules["gains"][j]["days"] > 0:
+        if rules["gains"][j]["amount"] > 0:
             decision = gain.step(s, j, rules["gains"][j], x, day)
             if decision != 0:
                 e = emit(out, event, decision, row, j, 0, s, offset, at, received, at, x)
-                e["low"] = gain.lowest(s, day, rules["gains"][j]["days"])
+                e["low"] = gain.base(s, rules["gains"][j], day)
     if vital["part"] >= 0:
         news2.measure(patient, vital["part"], x - vital["part_zero"], at)
         if rules["news2"]["scale"] > 0:

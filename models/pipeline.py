@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from models import devices, kernel, news2, report, triage
+from models import checklist, devices, kernel, news2, report, triage
 from models import record as R
 from models.arrivals import Arrivals, arrive, fault_of
 from models.calibration import Calibration, decode_calibration, in_force, of_vital
@@ -17,6 +17,7 @@ from models.catalog import Catalog
 from models.decode import Other, Reading, is_name
 from models.fields import UNKNOWN
 from models.plan import Plan, decode_plan
+from models.reset import forget
 from models.routes import Routes
 from models.rules import RuleSets, allowance, compile_catalog, gains_of, limits_of
 from models.score.acute_parameters import parameters
@@ -62,13 +63,14 @@ class Outputs(msgspec.Struct):
 
 
 class Action(msgspec.Struct, forbid_unknown_fields=True):
-    """What a nurse did."""
+    """What a nurse did: to an alert, or to what was learned of a vital."""
 
     kind: str
     patient: str
-    alert_id: str
     action: str
     by: str
+    alert_id: str = ""
+    vital: str = ""
     until: str | None = None
     verdict: str | None = None
 
@@ -362,7 +364,22 @@ class Pipeline:
                 if was["open"] and limit not in kept:
                     kind = "symptom" if self.catalog.vitals[vital].symptom else "limit"
                     self._clear(patient, f"{kind}/{limit.direction}/{code}", limit.rule, received, None)
+            self._keep_gains(patient, series, before, plan, code, received)
             self._expect(patient, series, row, plan, code, received)
+
+    def _keep_gains(
+        self, patient: Patient, series: np.void, before: Plan, plan: Plan, code: str, received: int
+    ) -> None:
+        """Gains that another plan keeps go on, maybe in another place; those that it dropped resolve."""
+        old, kept = gains_of(before, code), gains_of(plan, code)
+        was = series["gain_open"].copy()
+        series["gain_open"] = 0
+        for j, gain in enumerate(old):
+            if gain in kept and (not gain.of or before.dry_weight == plan.dry_weight):
+                series["gain_open"][kept.index(gain)] = was[j]
+            elif was[j]:
+                patient.held.pop(gain.rule, None)
+                self._clear(patient, f"trend/gain/{code}", gain.rule, received, None)
 
     def _forget_risk(self, patient: Patient, received: int) -> None:
         """Another NEWS2 holds, or none: the risk that stood resolves, the next scores find it anew."""
@@ -487,11 +504,13 @@ class Pipeline:
             self._reject("invalid-action", f"{error}", offset, item.data)
             return
         patient = self.state.by_name.get(action.patient)
-        outcome: Transition | str
+        outcome: Transition | list[Transition] | str
         if patient is None:
             outcome = "patient is not known here"
         elif not is_name(action.by):
             outcome = "by is no name of 1-64 of [A-Za-z0-9_-]; name who acts by a pseudonym"
+        elif action.action == "reset-learning":
+            outcome = self._reset(patient, action.vital, received)
         elif action.action == "acknowledge":
             until = None
             if action.until is not None:
@@ -506,14 +525,27 @@ class Pipeline:
         elif action.action == "verdict":
             outcome = f"verdict is none of {', '.join(triage.VERDICTS)}"
         else:
-            outcome = "action is none of acknowledge, verdict"
+            outcome = "action is none of acknowledge, verdict, reset-learning"
         if isinstance(outcome, str) or patient is None:
             self._reject("invalid-action", str(outcome), offset, item.data)
             return
         self._count("actions", offset)
-        self._out.alerts.append(outcome)
+        self._out.alerts += outcome if isinstance(outcome, list) else [outcome]
         self.state.dirty[patient.block] = True
         self._note_expiry(patient)
+
+    def _reset(self, patient: Patient, code: str, received: int) -> list[Transition] | str:
+        """Forget what was learned of a vital: the alerts that rested on it, resolved; or why not."""
+        row = patient.rows.get(self.catalog.index.get(code, -1))
+        if row is None:
+            return "vital names none that was measured of this patient"
+        forget(self.state.series[row])
+        rested = (
+            (f"baseline/acute-baseline/{code}", "acute-baseline"),
+            (f"trend/{report.TREND}/{code}", report.TREND),
+        )
+        ended = [triage.clear(patient.desk, cause, rule, received, None, {}) for cause, rule in rested]
+        return [transition for transition in ended if transition is not None]
 
     # -- decisions
 
@@ -533,6 +565,13 @@ class Pipeline:
             cause = self.reporter.limit(plan, vital, event)
         elif kind == R.GAIN_OPENED:
             cause = self.reporter.gain(plan, vital, event)
+            rule = gains_of(plan, code)[event["rule"]]
+            if rule.symptoms:
+                if symptoms := checklist.reported(patient.desk, rule):
+                    cause = checklist.told(self.catalog, cause, symptoms)
+                else:
+                    patient.held[rule.rule] = cause
+                    return
         elif kind == R.ACUTE_OPENED:
             cause = self.reporter.baseline(plan, vital, event)
         elif kind == R.TREND_OPENED:
@@ -541,14 +580,19 @@ class Pipeline:
             cause = self.reporter.silence(plan, vital, event)
         if cause is not None:
             self._raise(patient, cause, event)
+            if kind == R.LIMIT_OPENED and patient.held:
+                args = self.catalog, plan, patient.desk, patient.held, int(event["measured"]), received
+                for released in checklist.released(*args):
+                    self._raise(patient, released, event)
             return
         if kind == R.LIMIT_CLEARED:
             limit = limits_of(plan, code)[event["rule"]]
             group = "symptom" if vital.symptom else "limit"
             self._clear(patient, f"{group}/{limit.direction}/{code}", limit.rule, received, event)
         elif kind == R.GAIN_CLEARED:
-            rule = self._gain_rule(plan, code, int(event["rule"]))
-            self._clear(patient, f"trend/gain/{code}", rule, received, event)
+            name = gains_of(plan, code)[event["rule"]].rule
+            patient.held.pop(name, None)
+            self._clear(patient, f"trend/gain/{code}", name, received, event)
         elif kind == R.ACUTE_CLEARED:
             self._clear(patient, f"baseline/acute-baseline/{code}", "acute-baseline", received, event)
         elif kind == R.TREND_CLEARED:
@@ -609,10 +653,6 @@ class Pipeline:
             transition = triage.clear(patient.desk, news2.CAUSE, rule, received, measured, facts)
             if transition is not None:
                 self._out.alerts.append(transition)
-
-    def _gain_rule(self, plan: Plan, code: str, index: int) -> str:
-        """The name of a gain rule by its place in the plan."""
-        return gains_of(plan, code)[index].rule
 
     def _clear(self, patient: Patient, cause: str, rule: str, received: int, event: np.void | None) -> None:
         """Tell triage that a rule holds no more, with the reading that showed it."""

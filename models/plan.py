@@ -48,14 +48,21 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """More than `amount` over the lowest daily mean of the `days` days before."""
+    """More than `amount` over the lowest daily mean of the `days` days before.
+
+    With `of` = "dry-weight", amount and clear are percentages of the plan's dry weight over it, and there
+    are no days. With `symptoms`, it counts only while a limit of the plan on one of them is passed: a
+    check-list raises a gain that alone would be told to nobody (models/checklist.py).
+    """
 
     rule: str
     vital: str
     amount: float
-    days: int
     clear: float
     severity: Severity
+    days: int = 0
+    of: Literal["", "dry-weight"] = ""
+    symptoms: tuple[str, ...] = ()
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +95,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     route: str = ""
     locale: Literal["fr", "en"] = "en"
     personal_best: dict[str, float] = {}
+    dry_weight: float = 0.0  # kg, after a dialysis that took all surplus water; 0 = not given
+
+    def gained(self, gain: Gain) -> tuple[float, float]:
+        """`amount` and `clear` of a gain in the unit of its vital."""
+        share = self.dry_weight / 100 if gain.of else 1.0
+        return gain.amount * share, gain.clear * share
 
     def bounds(self, limit: Limit) -> tuple[float, float]:
         """`value` and `clear` of a limit in the unit of its vital."""
@@ -179,12 +192,24 @@ def _check_others(plan: Plan) -> list[Complaint]:
     out: list[Complaint] = []
     for gain in plan.gains:
         where = f"gains[{gain.rule}]"
-        if not 1 <= gain.days < DAYS:
+        if gain.of:
+            if gain.days:
+                out.append((f"{where}.days", "does not go with of", "leave it out: the dry weight is fixed"))
+            if plan.dry_weight <= 0:
+                remedy = "add dry_weight = ... (kg) to the patient's plan"
+                out.append((f"{where}.of", "the dry weight is not given", remedy))
+        elif not 1 <= gain.days < DAYS:
             out.append((f"{where}.days", f"{gain.days} is out of range", f"give 1 to {DAYS - 1}"))
         if gain.amount <= 0:
             out.append((f"{where}.amount", "is not above 0", "give the gain that alerts"))
         if gain.clear >= gain.amount:
             out.append((f"{where}.clear", "is not below amount", "give a smaller gain at which it is over"))
+        for symptom in gain.symptoms:
+            if symptom not in {limit.vital for limit in plan.limits}:
+                remedy = f"add [[limits]] that say when {symptom} counts, or leave it out"
+                out.append((f"{where}.symptoms", f"no limit of the plan is on {symptom}", remedy))
+    if plan.dry_weight < 0:
+        out.append(("dry_weight", "is negative", "give kg, or leave it out"))
     if len(plan.gains) > GAINS:
         out.append(("gains", f"more than {GAINS}", f"keep the {GAINS} that matter"))
     for expectation in plan.expectations:

@@ -16,7 +16,7 @@ import numpy as np
 # Sizes of the fixed parts of a series, chosen so that a series stays under 2.5 KB.
 WINDOW_SLOTS: Final = 12  # windows kept open for late readings, all sizes together
 LIMITS: Final = 8  # clinician's limits on one vital of one plan
-GAINS: Final = 2  # weight-gain rules of one plan
+GAINS: Final = 4  # weight-gain rules of one plan
 RECENT: Final = 24  # readings remembered exactly, to tell a repeat from a late one
 DAYS: Final = 8  # daily means kept for trends over at most seven days
 POINTS: Final = 5  # last readings quoted in an alert
@@ -101,6 +101,7 @@ SERIES = np.dtype(
         ("slow_variance", "f4", (FEATURES,)),
         ("slow_waiting", "f4", (FEATURES, 2)),  # the last two days, not learned yet
         ("slow_sum", "f4", (TRENDS,)),
+        ("week", "f4", (2,)),  # course of the week: cosine and sine (models/score/ramp.py)
         # the acute baseline (models/score/acute.py)
         ("acute_open", "u1"),
         ("calm", "u1"),  # quiet readings in a row during an open episode
@@ -174,7 +175,15 @@ LIMIT_RULE = np.dtype(
     ],
     align=True,
 )
-GAIN_RULE = np.dtype([("amount", "f8"), ("clear", "f8"), ("days", "i4")], align=True)
+GAIN_RULE = np.dtype(
+    [
+        ("amount", "f8"),  # 0 = no rule in this place
+        ("clear", "f8"),
+        ("base", "f8"),  # the dry weight; 0 = the lowest daily mean of the days before
+        ("days", "i4"),
+    ],
+    align=True,
+)
 NEWS2_RULE = np.dtype(
     [
         ("scale", "u1"),  # of oxygen saturation: 1 or 2; 0 = NEWS2 is off

@@ -56,7 +56,7 @@ class Reporter:
         return self._cause(f"{kind}/{rule.direction}", kind, vital, rule.rule, rule.severity, event, facts)
 
     def gain(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
-        """Weight was gained over days."""
+        """Weight was gained over days, or over the dry weight."""
         rule = gains_of(plan, vital.code)[event["rule"]]
         value, low = float(event["value"]), float(event["low"])
         explanation = {
@@ -69,10 +69,23 @@ class Reporter:
                 rule.days,
                 texts.number(low, vital.decimals, locale),
             )
+            if not rule.of
+            else texts.over_dry_weight(
+                locale,
+                vital.names[locale],
+                texts.number(value, vital.decimals, locale),
+                texts.unit(vital.unit),
+                texts.number(value - low, vital.decimals, locale),
+                texts.number(100 * (value - low) / low, 1, locale),
+                texts.number(low, vital.decimals, locale),
+            )
             for locale in texts.LOCALES
         }
         facts = self._facts(vital, event, explanation)
         facts["limit"] = rule.amount
+        if rule.of:
+            facts["limit"] = round(plan.gained(rule)[0], vital.decimals + 1)
+            facts["dry_weight"] = plan.dry_weight
         return self._cause("trend/gain", "trend", vital, rule.rule, rule.severity, event, facts)
 
     def baseline(self, plan: Plan, vital: Vital, event: np.void) -> Cause:

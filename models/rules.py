@@ -61,7 +61,7 @@ class RuleSets:
         hours = (plan.day_from, plan.day_until)
         bounds = [plan.bounds(limit) for limit in limits]
         key = msgspec.msgpack.encode(
-            (limits, bounds, gains, expectation, baseline, hours, plan.news2, calibration)
+            (limits, bounds, gains, plan.dry_weight, expectation, baseline, hours, plan.news2, calibration)
         )
         if key not in self._index:
             rule = np.zeros(1, RULE_SET)
@@ -77,7 +77,7 @@ class RuleSets:
                 row = (*bounds[j], within, lasting, direction, limit.readings, WHEN[limit.when])
                 rule["limits"][0, j] = row
             for j, gain in enumerate(gains):
-                rule["gains"][0, j] = (gain.amount, gain.clear, gain.days)
+                rule["gains"][0, j] = (*plan.gained(gain), plan.dry_weight if gain.of else 0.0, gain.days)
             rule["news2"] = compile_news2(plan.news2)
             self._index[key] = len(self.table)
             self.table = np.concatenate([self.table, rule])

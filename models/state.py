@@ -16,11 +16,11 @@ from models.calibration import History
 from models.devices import Suspicion
 from models.plan import Plan
 from models.record import FATES, PATIENT, SERIES
-from models.triage import Desk
+from models.triage import Cause, Desk
 from models.verdicts.calibration import History as Likelihoods
 
 PATIENTS_PER_BLOCK: Final = 8
-FORMAT: Final = f"3-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
+FORMAT: Final = f"4-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
 
 
@@ -37,6 +37,7 @@ class Patient(msgspec.Struct):
     desk: Desk
     plan: Plan | None = None
     suspicions: dict[str, Suspicion] = {}  # by cause
+    held: dict[str, Cause] = {}  # gains that wait for a symptom, by rule (models/checklist.py)
     rows: dict[int, int] = {}  # vital -> row
 
 
@@ -47,6 +48,7 @@ class SavedPatient(msgspec.Struct):
     plan: Plan | None
     suspicions: dict[str, Suspicion]
     vitals: list[str]
+    held: dict[str, Cause] = {}
 
 
 class Block(msgspec.Struct):
@@ -146,7 +148,10 @@ class State:
         """One block as bytes, reflecting the input up to and with offset `stamp`."""
         members = self.members[number]
         rows = [row for patient in members for row in patient.rows.values()]
-        saved = [SavedPatient(p.desk, p.plan, p.suspicions, [self.codes[v] for v in p.rows]) for p in members]
+        saved = [
+            SavedPatient(p.desk, p.plan, p.suspicions, [self.codes[v] for v in p.rows], p.held)
+            for p in members
+        ]
         first = number == 0
         block = Block(
             stamp,
@@ -181,6 +186,7 @@ class State:
             for saved, record in zip(block.patients, patient_rows, strict=True):
                 patient = self.add_patient(saved.desk.patient, number)
                 patient.desk, patient.plan, patient.suspicions = saved.desk, saved.plan, saved.suspicions
+                patient.held = saved.held
                 place = len(self.roster) - 1
                 self.patients[place] = record
                 self.patients[place]["zone_until"] = self.patients[place]["zone_from"]  # look it up anew

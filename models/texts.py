@@ -94,6 +94,25 @@ def gain(locale: str, name: str, value: str, unit: str, amount: str, days: int, 
     return f"{name} {value} {unit}: +{amount} {unit} over the lowest ({low} {unit}) of the {before} before."
 
 
+def over_dry_weight(
+    locale: str, name: str, value: str, unit: str, amount: str, percent: str, dry: str
+) -> str:
+    """More water between two dialyses than the plan lets pass."""
+    if locale == "fr":
+        return (
+            f"{name} {value} {unit} : +{amount} {unit} ({percent} %) au-dessus du poids sec ({dry} {unit})."
+        )
+    return f"{name} {value} {unit}: +{amount} {unit} ({percent} %) over the dry weight ({dry} {unit})."
+
+
+def beside(locale: str, symptoms: list[str]) -> str:
+    """The symptoms that make a gain count, after its sentence."""
+    names = ", ".join(symptoms)
+    if locale == "fr":
+        return f" Signalé en même temps : {names}."
+    return f" Reported at the same time: {names}."
+
+
 def acute(locale: str, name: str, value: str, unit: str, low: str, high: str, readings: int, ch: int) -> str:
     """A departure from the patient's own normal, with the band that was expected."""
     what = _CHANNELS[CHANNEL_NAMES[ch]]

@@ -9,7 +9,7 @@ from numba import njit
 
 from models.record import DAY, FEATURES, TRENDS
 from models.rollup import standard_deviation, start_of
-from models.score import news2, slow
+from models.score import news2, ramp, slow
 from models.text import put, put_fixed, put_integer
 
 # GMI (%) = 3.31 + 0.02392 x mean glucose in mg/dL (Bergenstal et al., Diabetes Care 2018;41:2275-2280)
@@ -163,12 +163,13 @@ def put_trend(buffer, at, patient, code, measured, s, day, rules, vital):  # typ
         buffer[at] = separator
         separator = 44
         at = put(buffer, at + 1, name)
-        at = put_fixed(buffer, put(buffer, at, b"="), day[f], 3)
+        usual = ramp.week(s, int(s["slow_day"])) if f == 0 else 0.0
+        at = put_fixed(buffer, put(buffer, at, b"="), day[f] + usual, 3)
         at = put(buffer, put_name(buffer, at, name), b"_missing_days=")
         at = put(buffer, put_integer(buffer, at, slow.not_ready(s, f)), b"i")
         if slow.not_ready(s, f) == 0:
             at = put(buffer, put_name(buffer, at, name), b"_expected=")
-            at = put_fixed(buffer, at, s["slow_mean"][f], 3)
+            at = put_fixed(buffer, at, s["slow_mean"][f] + usual, 3)
             at = put(buffer, put_name(buffer, at, name), b"_spread=")
             at = put_fixed(buffer, at, slow.spread(s, f, rules["cohort"]), 3)
             at = put(buffer, put_name(buffer, at, name), b"_variance=")
@@ -182,7 +183,7 @@ def put_trend(buffer, at, patient, code, measured, s, day, rules, vital):  # typ
                 else (b"below" if c == 1 else (b"more_variable" if c == 2 else b"less_rhythm"))
             )
             at = put(buffer, put_name(buffer, at, name), b"_score=")
-            at = put_fixed(buffer, at, slow.score(s, c, day[f], rules["cohort"]), 3)
+            at = put_fixed(buffer, at, slow.score(s, c, day[f], rules["cohort"], vital["frequent"]), 3)
     return put_time(buffer, at, measured, 0)
 
 

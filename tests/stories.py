@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.pipeline import Ledger, Pipeline
-from models.plan import plan_record
+from models.plan import Plan, plan_record
 from models.plan_file import parse_plans
 from streams.configuration import load_catalog, load_default_plan, load_templates
 from streams.zones import zone
@@ -51,6 +51,10 @@ class Story:
     def wait(self, when: str) -> None:
         """Time passes until `when` with nothing received."""
         self._put(when, b'{"kind":"tick"}')
+
+    def apply(self, when: str, plan: Plan) -> None:
+        """Another plan takes hold."""
+        self._put(when, plan_record(plan))
 
     @property
     def told(self) -> Told:

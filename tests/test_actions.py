@@ -192,6 +192,20 @@ def test_a_log_that_is_not_there_is_bad_use_and_is_not_made(tmp_path: Path) -> N
     assert not folder.exists()
 
 
+def test_a_reset_reaches_the_worker_once_and_an_unknown_vital_is_bad_use(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    append(folder, [reading("p-1", "body-weight", 80, START)])
+    said = vigie(folder, "plan", "reset", "p-1", "body-weigt", "--by", "n-4", code=2)
+    assert "did you mean body-weight?" in said
+    assert "sent reset of body-weight of p-1 by n-4" in vigie(
+        folder, "plan", "reset", "p-1", "body-weight", "--by", "n-4"
+    )
+    worker = workers.start(folder)
+    workers.wait_until_drained(folder)
+    assert workers.stop(worker) == 0
+    assert not workers.values(folder, "vigie.rejects")
+
+
 def test_an_empty_ward_has_no_alert(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     append(folder, [reading("p-1", "systolic-bp", 120, START)])

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from types import ModuleType
 from unittest import mock
 
@@ -14,7 +15,7 @@ from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan import Plan
 from models.record import RULE_SET, SERIES, TREND_CLEARED, TREND_OPENED
-from models.score import slow
+from models.score import ramp, slow
 from models.times import rfc3339
 from streams.zones import zone
 from tests.test_laws import Make, told
@@ -38,8 +39,8 @@ def live(s: np.void, days: list[tuple[float, float, float]], the: np.void) -> li
     for features in days:
         s["slow_day"] += 1
         day = np.array(features)
-        out.append(slow.judge(s, day, the))
-        slow.close(s, day, the, s["slow_open"] > 0)
+        out.append(slow.judge(s, day, the, True))
+        slow.close(s, day, the, s["slow_open"] > 0, True)
     return out
 
 
@@ -71,8 +72,8 @@ def test_the_compiled_days_equal_the_plain_ones(seed: int) -> None:
     expected = []
     for features in days:
         plain["slow_day"] = plain["slow_day"] + 1
-        expected.append(source.judge(plain, features, the))
-        source.close(plain, features, the, plain["slow_open"] > 0)
+        expected.append(source.judge(plain, features, the, True))
+        source.close(plain, features, the, plain["slow_open"] > 0, True)
     assert decided == expected
     for field in ("slow_mean", "slow_variance", "slow_sum", "slow_learned"):
         assert np.allclose(plain.record[field], compiled[field], rtol=1e-3, atol=1e-3)
@@ -225,3 +226,34 @@ def test_a_creeping_weight_is_a_trend_before_it_is_two_kilograms(
     text = opened[0]["explanation"]
     assert isinstance(text, dict)
     assert ("kg above the usual" if locale == "en" else "kg au-dessus de l'habituel") in text[locale]
+
+
+@settings(max_examples=50)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_compiled_rise_equals_the_plain_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    z = np.where(rng.random(ramp.LONGEST) < 0.2, NAN, rng.normal(0.5, 1.5, ramp.LONGEST))
+    for sign in (1.0, -1.0):
+        assert ramp.strongest(z, sign) == pytest.approx(uncompiled(ramp).strongest(z, sign))
+
+
+def test_a_rise_is_found_whole_and_told_since_its_beginning() -> None:
+    output, days = ramp.strongest(np.array([NAN, 1.0, 2.0, 3.0]), 1.0)
+    assert days == 3
+    assert output > ramp.strongest(np.array([NAN, 0.0, 0.0, 3.0]), 1.0)[0]
+    assert ramp.strongest(np.array([NAN, 1.0, 2.0, 3.0]), -1.0) == (0.0, 0)
+
+
+def test_one_odd_weight_alerts_nobody(pipeline: Pipeline) -> None:
+    rng = np.random.default_rng(5)
+    steady = [round(80 + rng.normal(0, 0.3), 1) for _ in range(30)]
+    assert not [a for a in trends(pipeline, weights([*steady, 79.9, 81.9]))[0] if a["rule"] == "own-normal"]
+
+
+def test_the_course_of_the_week_is_learned_and_is_no_trend(pipeline: Pipeline) -> None:
+    rng = np.random.default_rng(6)
+    wave = [round(80 + 0.8 * np.cos(2 * np.pi * i / 7) + rng.normal(0, 0.1), 1) for i in range(84)]
+    _, lines = trends(pipeline, weights(wave))
+    last = [re.search(r",level_expected=([0-9.]+)", line) for line in lines[-7:]]
+    expected = [float(found.group(1)) for found in last if found]
+    assert max(expected) - min(expected) > 0.9

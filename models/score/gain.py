@@ -1,7 +1,8 @@
 """Weight gain over days: a reading against the lowest daily mean of the days before it.
 
 The rule of more than 2 kg within 3 days is that of the ESC heart-failure guidelines (McDonagh et al.,
-Eur Heart J 2021;42:3599-3726); amount and days come from the care plan.
+Eur Heart J 2021;42:3599-3726); amount and days come from the care plan. A rule may count from the dry
+weight of a dialysis patient instead, which is gained and taken off several times a week.
 """
 
 import math
@@ -36,9 +37,15 @@ def lowest(s, day, days):  # type: ignore[no-untyped-def]
 
 
 @njit
+def base(s, rule, day):  # type: ignore[no-untyped-def]
+    """What the gain is counted from; +inf when it is not known."""
+    return rule["base"] if rule["base"] > 0 else lowest(s, day, rule["days"])
+
+
+@njit
 def step(s, j, rule, x, day):  # type: ignore[no-untyped-def]
     """Advance one gain rule by one reading: GAIN_OPENED, GAIN_CLEARED or 0."""
-    low = lowest(s, day, rule["days"])
+    low = base(s, rule, day)
     if low > 1e299:
         return 0
     gain = x - low

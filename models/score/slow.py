@@ -3,8 +3,9 @@
 A series of a frequent vital gives three features a day, told when its night ends: the level (mean of
 the night), the variability (ln of the night's standard deviation around the usual course of the day)
 and the rhythm (mean of the day less that of the night). A sparse vital gives the mean of its day as
-level. Each feature is compared with the patient's own last 28 such days; the distance z is summed by a
-one-sided CUSUM (Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.25), for four channels: level
+level, less the course of the week, and is scored by models/score/ramp.py. Each feature of a frequent
+one is compared with the patient's own last 28 such days; the distance z is summed by a one-sided CUSUM
+(Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.25), for four channels: level
 above, level below, more variable, less rhythm. A score counts from the second day in a row on (the
 two-night rule of Alavi et al., Nat Med 2022;28:175-184), so that one odd night alerts nobody.
 
@@ -20,6 +21,7 @@ import numpy as np
 from numba import njit
 
 from models.record import FEATURES, TREND_CLEARED, TREND_OPENED, TRENDS
+from models.score import ramp
 
 CHANNEL_NAMES = ("above", "below", "variability", "rhythm")
 FEATURE_NAMES = ("level", "variability", "rhythm")
@@ -74,26 +76,31 @@ def next_sum(s, c, value, cohort):  # type: ignore[no-untyped-def]
 
 
 @njit
-def score(s, c, value, cohort):  # type: ignore[no-untyped-def]
+def score(s, c, value, cohort, frequent):  # type: ignore[no-untyped-def]
     """A channel's score with this day: its sum, once the day before had one too."""
+    if not frequent:
+        return float(s["slow_sum"][c])
     return next_sum(s, c, value, cohort) if s["slow_sum"][c] > 0 else 0.0
 
 
 @njit
-def judge(s, day, rules):  # type: ignore[no-untyped-def]
+def judge(s, day, rules, frequent):  # type: ignore[no-untyped-def]
     """Let a day open or clear the alert: TREND_OPENED (`slow_open` has its channel + 1), TREND_CLEARED or 0.
 
-    day: the features, NaN where there is none. The channel is the one farthest beyond its threshold; within
-    GUARD_DAYS of the last alert it must be GUARD_FACTOR times as far. The alert clears when every sum is
-    below its threshold again: sums are held there while it stands, so one or two calm days are enough.
+    day: the features, NaN where there is none (of a sparse vital, the day so far). The channel is the one
+    farthest beyond its threshold; within GUARD_DAYS of the last alert it must be GUARD_FACTOR times as far.
+    The alert clears when every sum is below its threshold again: sums of nights are held there while it
+    stands, so one or two calm ones are enough.
     """
+    if not frequent and learned(s, 0) >= READY:
+        ramp.advance(s, spread(s, 0, rules["cohort"]), ALLOWANCE)
     strongest = 0.0
     channel = 0
     guarded = s["slow_alerted"] > 0 and s["slow_day"] - s["slow_alerted"] < GUARD_DAYS
     for c in range(TRENDS):
         threshold = rules["trend"][c]
         if threshold > 0:
-            share = score(s, c, day[FEATURE[c]], rules["cohort"]) / threshold
+            share = score(s, c, day[FEATURE[c]], rules["cohort"], frequent) / threshold
             if share > strongest:
                 strongest = share
                 channel = c
@@ -126,12 +133,12 @@ def learn(s, f, value, cohort):  # type: ignore[no-untyped-def]
 
 
 @njit
-def close(s, day, rules, frozen):  # type: ignore[no-untyped-def]
+def close(s, day, rules, frozen, frequent):  # type: ignore[no-untyped-def]
     """A judged day is over: advance the sums and learn the day before yesterday, unless it is frozen.
 
     While the alert stands a sum is held at its threshold, so that it clears soon and never piles up.
     """
-    for c in range(TRENDS):
+    for c in range(TRENDS if frequent else 0):
         before = s["slow_sum"][c]
         total = next_sum(s, c, day[FEATURE[c]], rules["cohort"])
         limit = rules["trend"][c] if s["slow_open"] > 0 and rules["trend"][c] > 0 else CEILING
@@ -140,6 +147,10 @@ def close(s, day, rules, frozen):  # type: ignore[no-untyped-def]
             s["slow_since"][c] = s["slow_day"]
     s["slow_frozen"] = min(s["slow_frozen"] + 1, 255) if frozen else 0
     learning = not frozen or s["slow_frozen"] > FREEZE
+    if learning and not frequent and learned(s, 0) > READY:
+        bound = WINSOR * spread(s, 0, rules["cohort"])
+        deviation = min(max(day[0] - s["slow_mean"][0], -bound), bound)
+        ramp.learn_week(s, int(s["slow_day"]), deviation, 2 / max(HORIZON, float(learned(s, 0))))
     for f in range(FEATURES):
         if math.isnan(day[f]):
             continue
@@ -179,7 +190,7 @@ def features(s, frequent, day):  # type: ignore[no-untyped-def]
     n = s["night_count"]
     if not frequent:
         if n > 0:
-            day[0] = s["night_sum"] / n
+            day[0] = s["night_sum"] / n - ramp.week(s, int(s["slow_day"]))
         return
     if s["night_halves"] < HALVES:
         return

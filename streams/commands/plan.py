@@ -1,10 +1,17 @@
-"""`vigie plan`: care plans of a running deployment. They take hold when the worker meets them in the log."""
+"""`vigie plan`: care plans of a running deployment, and learning begun anew.
+
+They take hold when the worker meets them in the log.
+"""
 
 from pathlib import Path
 
 import click
+import msgspec
 
+from models.pipeline import Action
 from models.plan import Plan, plan_record
+from models.strict import nearest
+from streams.commands.alert import Name, by_option
 from streams.configuration import load_catalog, load_plans
 from streams.input import append, open_log
 from streams.settings import load_settings
@@ -36,6 +43,29 @@ def apply(file: Path, broker: str | None, dry_run: bool) -> None:
     for plan, places in zip(plans, sent, strict=True):
         where = ", ".join(f"partition {partition} offset {offset}" for partition, offset in places)
         click.echo(f"sent {told(plan)}: {where}")
+
+
+@command.command(name="reset")
+@click.argument("patient", type=Name())
+@click.argument("vital")
+@by_option
+@click.option("--to", "broker", help="Broker, instead of the settings' one.")
+def reset(patient: str, vital: str, by: str, broker: str | None) -> None:
+    """Begin the learning of a patient's VITAL anew: a new treatment makes another normal.
+
+    Alerts that rest on the old normal resolve; until enough days came again the vital is not ready.
+    """
+    settings = load_settings(**({"broker": broker} if broker else {}))
+    catalog = load_catalog(settings.catalogue)
+    if vital not in catalog.index:
+        raise click.UsageError(f"unknown vital {vital}; {nearest(vital, catalog.index)}")
+    log = open_log(settings, make=False)
+    record = Action("action", patient, "reset-learning", by, vital=vital)
+    [[place]] = append(settings, log, [msgspec.json.encode(record)])
+    log.close()
+    click.echo(
+        f"sent reset of {vital} of {patient} by {by}: partition {place.partition} offset {place.offset}"
+    )
 
 
 def told(plan: Plan) -> str:
