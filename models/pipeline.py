@@ -16,6 +16,8 @@ from models.calibration import Calibration, decode_calibration, in_force, of_vit
 from models.catalog import Catalog, Vital
 from models.decode import Other, Reading, decode, is_name
 from models.plan import Plan, decode_plan
+from models.record import WINDOW_NAMES
+from models.rivers.watch import Watches
 from models.rules import RuleSets, allowance, compile_catalog, gains_of, limits_of
 from models.score.acute_parameters import parameters
 from models.state import NEVER, Patient, State
@@ -40,6 +42,7 @@ class Ledger(msgspec.Struct, frozen=True):
     actions: int
     calibrations: int
     ticks: int
+    estimators_failed: int = 0
 
 
 class Outputs(msgspec.Struct):
@@ -80,6 +83,7 @@ class Pipeline:
         self._acute = parameters() if acute is None else acute
         self.state = State([v.code for v in catalog.vitals], capacity)
         self.reporter = report.Reporter(catalog)
+        self.watches = Watches()
         self.position = -1
         self._zone_names: list[str] = []
         self._zone_starts = np.full((1, 1), -NEVER, np.int64)
@@ -271,10 +275,10 @@ class Pipeline:
 
     def _drain(self, stretch: list[Reading]) -> None:
         """Take what the kernel wrote: result lines, and decisions in their order."""
-        if self._used[1]:
-            self._results.append(self._buffer[: self._used[1]].tobytes())
         for event in self._events[: self._used[0]]:
             self._decide(event, stretch)
+        if self._used[1]:
+            self._results.append(self._buffer[: self._used[1]].tobytes())
 
     def _learn_devices(self, stretch: list[Reading]) -> None:
         fresh = {m.device for m in stretch} - self._devices
@@ -330,6 +334,8 @@ class Pipeline:
         index = self.state.index_of(patient)
         self.state.patients[index]["zone"] = self._zone(plan.time_zone)
         self.state.patients[index]["zone_until"] = self.state.patients[index]["zone_from"]
+        sizes = {WINDOW_NAMES.index(one.window) for one in plan.estimators}
+        self.state.patients[index]["told_windows"] = sum(1 << size for size in sizes)
         desk = patient.desk
         desk.programme, desk.route, desk.version = plan.programme, plan.route, plan.version
 
@@ -373,6 +379,7 @@ class Pipeline:
         """Let a plan take hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
         self.state.dirty[patient.block] = True
         self._enrol(patient, plan)
+        self._out.alerts += self.watches.apply(patient, before, plan, received)
         if before.news2 != plan.news2:
             self._forget_risk(patient, received)
         for expectation in plan.expectations:
@@ -539,6 +546,9 @@ class Pipeline:
         vital = self.catalog.vitals[series["vital"]]
         plan, received = self.plan_of(patient), int(event["received"])
         code = vital.code
+        if kind == R.WINDOW_CLOSED:
+            self._out.alerts += self.watches.window(patient, plan, vital, event)
+            return
         if kind == R.SCORE_CHANGED:
             self._risk(patient, event)
             return
@@ -645,12 +655,16 @@ class Pipeline:
             actions=records.get("actions", 0),
             calibrations=records.get("calibrations", 0),
             ticks=records.get("ticks", 0),
+            estimators_failed=sum(w.failures for p in self.state.roster for w in p.watches.values()),
         )
 
     def snapshot(self) -> dict[bytes, bytes]:
         """The blocks changed since the last snapshot, by number; they count as saved from here on."""
         changed = np.flatnonzero(self.state.dirty[: len(self.state.members)])
         self.state.dirty[:] = False
+        for number in changed:
+            for patient in self.state.members[number]:
+                self.watches.save(patient)
         return {b"%d" % number: self.state.save(int(number), self.position) for number in changed}
 
     def restore(self, blocks: Mapping[bytes, bytes]) -> None:

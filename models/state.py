@@ -21,6 +21,19 @@ from models.triage import Desk
 PATIENTS_PER_BLOCK: Final = 8
 FORMAT: Final = f"3-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
+TURN: Final = ("since", "pending", "open")  # of a rule with persistence, as LIMIT_STATE
+
+
+class Watch(msgspec.Struct):
+    """What one River estimator of one patient remembers; `state` is the estimator itself, as of the last save."""
+
+    newest: int = -1  # start (ms) of the last window taken
+    learned: int = 0
+    frozen_from: int = 0  # start (ms) of the first window not learned; 0 = it learns
+    turn: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(TURN, 0))
+    failures: int = 0
+    failed: bool = False
+    state: bytes = b""
 
 
 class UnknownFormat(Exception):
@@ -35,6 +48,7 @@ class Patient(msgspec.Struct):
     desk: Desk
     plan: Plan | None = None
     suspicions: dict[str, Suspicion] = {}  # by cause
+    watches: dict[str, Watch] = {}  # by name of the plan's estimator
     rows: dict[int, int] = {}  # vital -> row
 
 
@@ -45,6 +59,7 @@ class SavedPatient(msgspec.Struct):
     plan: Plan | None
     suspicions: dict[str, Suspicion]
     vitals: list[str]
+    watches: dict[str, Watch] = {}
 
 
 class Block(msgspec.Struct):
@@ -148,7 +163,10 @@ class State:
         """One block as bytes, reflecting the input up to and with offset `stamp`."""
         members = self.members[number]
         rows = [row for patient in members for row in patient.rows.values()]
-        saved = [SavedPatient(p.desk, p.plan, p.suspicions, [self.codes[v] for v in p.rows]) for p in members]
+        saved = [
+            SavedPatient(p.desk, p.plan, p.suspicions, [self.codes[v] for v in p.rows], p.watches)
+            for p in members
+        ]
         first = number == 0
         block = Block(
             stamp,
@@ -181,6 +199,7 @@ class State:
             for saved, record in zip(block.patients, patient_rows, strict=True):
                 patient = self.add_patient(saved.desk.patient, number)
                 patient.desk, patient.plan, patient.suspicions = saved.desk, saved.plan, saved.suspicions
+                patient.watches = saved.watches
                 place = len(self.roster) - 1
                 self.patients[place] = record
                 self.patients[place]["zone_until"] = self.patients[place]["zone_from"]  # look it up anew
