@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models import devices, kernel, news2, report, triage
+from models import devices, joint, kernel, news2, report, triage
 from models import record as R
 from models.calibration import Calibration, decode_calibration, in_force, of_vital
 from models.catalog import Catalog, Vital
@@ -275,10 +275,14 @@ class Pipeline:
 
     def _drain(self, stretch: list[Reading]) -> None:
         """Take what the kernel wrote: result lines, and decisions in their order."""
+        begin = 0
         for event in self._events[: self._used[0]]:
-            self._decide(event, stretch)
-        if self._used[1]:
-            self._results.append(self._buffer[: self._used[1]].tobytes())
+            lines = self._decide(event, stretch)
+            if lines:  # behind what the kernel had written by then, whatever the batch
+                self._results += [self._buffer[begin : event["written"]].tobytes(), lines]
+                begin = int(event["written"])
+        if self._used[1] > begin:
+            self._results.append(self._buffer[begin : self._used[1]].tobytes())
 
     def _learn_devices(self, stretch: list[Reading]) -> None:
         fresh = {m.device for m in stretch} - self._devices
@@ -334,7 +338,9 @@ class Pipeline:
         index = self.state.index_of(patient)
         self.state.patients[index]["zone"] = self._zone(plan.time_zone)
         self.state.patients[index]["zone_until"] = self.state.patients[index]["zone_from"]
-        sizes = {WINDOW_NAMES.index(one.window) for one in plan.estimators}
+        sizes = {WINDOW_NAMES.index(one.window) for one in plan.estimators} | (
+            {joint.SIZE} if plan.joint else set()
+        )
         self.state.patients[index]["told_windows"] = sum(1 << size for size in sizes)
         desk = patient.desk
         desk.programme, desk.route, desk.version = plan.programme, plan.route, plan.version
@@ -380,6 +386,9 @@ class Pipeline:
         self.state.dirty[patient.block] = True
         self._enrol(patient, plan)
         self._out.alerts += self.watches.apply(patient, before, plan, received)
+        if before.joint != plan.joint:
+            self._out.alerts += joint.forget(patient.desk, received)
+            patient.interplay = None
         if before.news2 != plan.news2:
             self._forget_risk(patient, received)
         for expectation in plan.expectations:
@@ -538,8 +547,8 @@ class Pipeline:
 
     # -- decisions
 
-    def _decide(self, event: np.void, stretch: list[Reading]) -> None:
-        """Hand one decision of the kernel to triage."""
+    def _decide(self, event: np.void, stretch: list[Reading]) -> bytes:
+        """Hand one decision of the kernel to triage; returns the result lines that it brings."""
         row, kind = int(event["row"]), int(event["kind"])
         series = self.state.series[row]
         patient = self.state.roster[series["patient"]]
@@ -547,14 +556,13 @@ class Pipeline:
         plan, received = self.plan_of(patient), int(event["received"])
         code = vital.code
         if kind == R.WINDOW_CLOSED:
-            self._out.alerts += self.watches.window(patient, plan, vital, event)
-            return
+            return self._window(patient, plan, vital, event)
         if kind == R.SCORE_CHANGED:
             self._risk(patient, event)
-            return
+            return b""
         if kind in (R.CLOCK_AHEAD, R.IMPOSSIBLE_VALUE, R.DEVICE_HEARD):
             self._suspect(patient, stretch[event["rule"]], vital, event)
-            return
+            return b""
         cause = None
         if kind == R.LIMIT_OPENED:
             cause = self.reporter.limit(plan, vital, event)
@@ -570,7 +578,7 @@ class Pipeline:
             transition = triage.raise_alert(patient.desk, cause)
             if transition is not None:
                 self._out.alerts.append(transition)
-            return
+            return b""
         if kind == R.LIMIT_CLEARED:
             limit = limits_of(plan, code)[event["rule"]]
             group = "symptom" if vital.symptom else "limit"
@@ -584,6 +592,17 @@ class Pipeline:
             self._clear(patient, f"trend/{report.TREND}/{code}", report.TREND, received, event)
         elif kind == R.SILENCE_CLEARED:
             self._clear(patient, f"silence/{code}", "silence", received, event)
+        return b""
+
+    def _window(self, patient: Patient, plan: Plan, vital: Vital, event: np.void) -> bytes:
+        """Hand a closed window to the plan's estimators, and to what watches several vitals."""
+        self._out.alerts += self.watches.window(patient, plan, vital, event)
+        if plan.joint is None:
+            return b""
+        patient.interplay = patient.interplay or joint.Interplay()
+        lines, told = joint.take(plan.joint, patient.interplay, patient.desk, self.catalog, event, vital.code)
+        self._out.alerts += told
+        return lines
 
     def _suspect(self, patient: Patient, reading: Reading, vital: Vital, event: np.void) -> None:
         """Hand what speaks for or against a device to models/devices.py, and its judgement to triage."""

@@ -11,6 +11,7 @@ import msgspec
 
 from models.catalog import Catalog
 from models.decode import is_name
+from models.joint import Joint, check_joint
 from models.news2 import News2, check_news2
 from models.record import DAYS, GAINS, LIMITS
 from models.rivers.plan import Estimator, check_estimators
@@ -87,6 +88,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     baselines: tuple[Baseline, ...] = ()
     estimators: tuple[Estimator, ...] = ()
     news2: News2 | None = None
+    joint: Joint | None = None
     route: str = ""
     locale: Literal["fr", "en"] = "en"
     personal_best: dict[str, float] = {}
@@ -144,6 +146,7 @@ def check(plan: Plan, catalog: Catalog, zones: Zones) -> list[Complaint]:
                 out.append((where, "comes twice", "name each rule once"))
             seen.add(name)
     out += [("news2", problem, remedy) for problem, remedy in check_news2(plan.news2)]
+    out += check_joint(plan.joint, catalog)
     out += check_estimators(plan.estimators, catalog)
     return out + _check_limits(plan, catalog) + _check_others(plan)
 

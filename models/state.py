@@ -14,6 +14,7 @@ import numpy as np
 
 from models.calibration import History
 from models.devices import Suspicion
+from models.joint import TURN, Interplay
 from models.plan import Plan
 from models.record import FATES, PATIENT, SERIES
 from models.triage import Desk
@@ -21,11 +22,10 @@ from models.triage import Desk
 PATIENTS_PER_BLOCK: Final = 8
 FORMAT: Final = f"3-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
-TURN: Final = ("since", "pending", "open")  # of a rule with persistence, as LIMIT_STATE
 
 
 class Watch(msgspec.Struct):
-    """What one River estimator of one patient remembers; `state` is the estimator itself, as of the last save."""
+    """What one River estimator of one patient remembers; `state` is the estimator as of the last save."""
 
     newest: int = -1  # start (ms) of the last window taken
     learned: int = 0
@@ -49,6 +49,7 @@ class Patient(msgspec.Struct):
     plan: Plan | None = None
     suspicions: dict[str, Suspicion] = {}  # by cause
     watches: dict[str, Watch] = {}  # by name of the plan's estimator
+    interplay: Interplay | None = None  # of the plan's joint vitals
     rows: dict[int, int] = {}  # vital -> row
 
 
@@ -60,6 +61,7 @@ class SavedPatient(msgspec.Struct):
     suspicions: dict[str, Suspicion]
     vitals: list[str]
     watches: dict[str, Watch] = {}
+    interplay: Interplay | None = None
 
 
 class Block(msgspec.Struct):
@@ -164,7 +166,9 @@ class State:
         members = self.members[number]
         rows = [row for patient in members for row in patient.rows.values()]
         saved = [
-            SavedPatient(p.desk, p.plan, p.suspicions, [self.codes[v] for v in p.rows], p.watches)
+            SavedPatient(
+                p.desk, p.plan, p.suspicions, [self.codes[v] for v in p.rows], p.watches, p.interplay
+            )
             for p in members
         ]
         first = number == 0
@@ -199,7 +203,7 @@ class State:
             for saved, record in zip(block.patients, patient_rows, strict=True):
                 patient = self.add_patient(saved.desk.patient, number)
                 patient.desk, patient.plan, patient.suspicions = saved.desk, saved.plan, saved.suspicions
-                patient.watches = saved.watches
+                patient.watches, patient.interplay = saved.watches, saved.interplay
                 place = len(self.roster) - 1
                 self.patients[place] = record
                 self.patients[place]["zone_until"] = self.patients[place]["zone_from"]  # look it up anew
