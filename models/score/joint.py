@@ -123,8 +123,8 @@ def learn(s: np.void, k: int, hour_of_day: int, m: np.ndarray, score: float) -> 
     weight = min(1.0, HUBER / score) ** 2 if score > 0 else 1.0
     known = ~np.isnan(m)
     if known.any():
-        bound = np.sqrt(CAP * np.maximum(np.diag(s["covariance"])[:k], 1e-9))
-        d = np.where(known, np.clip(m, -bound, bound) if settled else m, 0.0)
+        far = np.sqrt(CAP * np.maximum(np.diag(s["covariance"])[:k], 1e-9))
+        d = np.where(known, np.clip(m, -far, far) if settled else m, 0.0)
         both = np.outer(known, known)
         change = weight * (np.outer(d, d) - s["covariance"][:k, :k]) / (days * HOURS)
         s["covariance"][:k, :k] += np.where(both, change, 0.0)
