@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-NAMES: Final = ("diary", "drift", "icu", "nab", "tihm", "welltory")
+NAMES: Final = ("diary", "drift", "icu", "joint", "nab", "tihm", "welltory")
 
 
 class Evaluations(click.Group):
