@@ -57,13 +57,13 @@ def failure(locale: str, name: str, error: str) -> str:
             f"L'estimateur {name} du plan de soins a échoué ({error}) et réapprend depuis le début ; "
             "les autres règles continuent."
         )
-    return f"The care plan's estimator {name} failed ({error}) and learns anew from nothing; all other rules go on."
+    return f"The care plan's estimator {name} failed ({error}) and learns anew; all other rules go on."
 
 
 def joint(
     locale: str, shares: list[tuple[Vital, float, float, float]], distance: float, days: int, readings: int
 ) -> str:
-    """Several vitals left their usual interplay: (vital, value, expected, share 0-1), the largest share first."""
+    """Several vitals left their usual interplay: (vital, value, usual, share 0-1), largest share first."""
     french = locale == "fr"
     parts = []
     for vital, value, expected, share in shares:
@@ -75,8 +75,8 @@ def joint(
     shown = number(distance, 1, locale)
     if french:
         return (
-            f"Plusieurs paramètres s'écartent ensemble de l'habituel, distance {shown}, {readings} heures de suite "
-            f"(part de chacun) : {', '.join(parts)}. Référence de {days} jours."
+            f"Plusieurs paramètres s'écartent ensemble de l'habituel, distance {shown}, "
+            f"{readings} heures de suite (part de chacun) : {', '.join(parts)}. Référence de {days} jours."
         )
     return (
         f"Several vitals depart together from the usual, distance {shown}, {readings} hours in a row "

@@ -1,4 +1,4 @@
-"""Our detectors behind River's interface: River's own checks, and the pipeline's scores on the same stream."""
+"""Our detectors behind River's interface: River's own checks, the pipeline's scores on the same stream."""
 
 import functools
 import json

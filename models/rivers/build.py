@@ -18,7 +18,7 @@ TRIAL: Final = 5  # windows on which a plan's estimator is tried when the plan i
 
 @functools.cache
 def classes() -> Mapping[str, type]:
-    """The estimators that a plan may name, as "module.Class". River is imported by the first plan that asks."""
+    """The estimators that a plan may name, as "module.Class"; only the first plan that asks imports River."""
     from river.base import Estimator
 
     out: dict[str, type] = {}

@@ -110,7 +110,7 @@ class _Series(_Detector):
 
 
 class ClinicianLimit(_Series):
-    """A clinician's limit with persistence and hysteresis (models/score/limit.py): 1 while it is open, else 0.
+    """A clinician's limit with persistence and hysteresis (models/score/limit.py): 1 while open, else 0.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class ClinicianLimit(_Series):
 
 
 class AcuteBaseline(_Series):
-    """The acute personal baseline of a frequent vital (models/score/acute.py): its score, 0 until it is ready.
+    """The acute personal baseline of a frequent vital (models/score/acute.py): its score, 0 until ready.
 
     Parameters
     ----------

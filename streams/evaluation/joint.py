@@ -1,4 +1,4 @@
-"""`vigie evaluate joint`: several vitals that leave together, each within its own band, on simulated patients.
+"""`vigie evaluate joint`: vitals that leave together, each within its own band, on simulated patients.
 
 Correlated hourly means with a course of the day; for one day each vital is moved by a share of its own
 deviation, against the sign of their correlation. The joint score is compared with the best single vital
@@ -87,5 +87,5 @@ def command(patients: int, budget: float, seed: int, out: Path | None) -> None:
         rows.append([f"{shift:.1f} deviations", 100 * float(found[0]), 100 * float(found[1])])
     rows.append(["false alarms per patient-week, fresh patients", rates[0], rates[1]])
     rows.append(["threshold (score)", bounds[0], bounds[1]])
-    title = f"joint shift found within its day, %: {patients} patients, {DAYS} days, budget {budget} per patient-week"
+    title = f"joint shift found within its day, %: {patients} patients, budget {budget} per patient-week"
     tell("joint", [Table(title, ["shift", "joint", "best single vital"], rows)], [], out)
