@@ -32,6 +32,7 @@ from models.record import (
     SILENCE_CLEARED,
     SILENCE_OPENED,
     TREND_OPENED,
+    WINDOW_CLOSED,
     WINDOW_MILLISECONDS,
 )
 from models.score import acute, gain, limit, news2, ramp, slow
@@ -39,7 +40,7 @@ from models.wire_lines import put_baseline, put_reading, put_score, put_trend, p
 
 SIZES = WINDOW_MILLISECONDS
 BUFFER_RESERVE = 32_768  # bytes that one reading or one series at a tick may write at most
-EVENT_RESERVE = 32
+EVENT_RESERVE = 64
 HALF_HOUR = 1_800_000
 DAY_MILLISECONDS = WINDOW_MILLISECONDS[DAY]
 NEVER = 1 << 62
@@ -89,6 +90,7 @@ def emit(out, event, kind, row, rule, late, s, offset, measured, received, since
     e["high"] = 0.0
     e["readings"] = 0
     e["offset"] = offset
+    e["written"] = out[1]
     e["points"] = s["point_next"]
     for i in range(POINTS):
         e["point_value"][i] = s["point_value"][i]
@@ -98,8 +100,8 @@ def emit(out, event, kind, row, rule, late, s, offset, measured, received, since
 
 
 @njit
-def close_window(s, w, size, patient, vital, code, p, buffer, out):  # type: ignore[no-untyped-def]
-    """Tell a closed window, and with the finest one what was expected."""
+def close_window(row, received, s, w, size, patient, vital, code, p, buffer, event, out):  # type: ignore[no-untyped-def]
+    """Tell a closed window, and with the finest one what was expected; hand it on where the plan asks."""
     out[1] = put_window(buffer, out[1], patient, code, size, w, vital)
     first = w["revision"] == 0
     rollup.emitted(w)
@@ -114,6 +116,16 @@ def close_window(s, w, size, patient, vital, code, p, buffer, out):  # type: ign
                 buffer, out[1], patient, code, at, centre, half, int(s["n"]), s["peak"], vital
             )
         s["peak"] = 0.0
+    if (patient["told_windows"] >> size) & 1:
+        offset = int(w["offset"]) * 60 if size == DAY else int(patient["zone_offset"])
+        e = emit(out, event, WINDOW_CLOSED, row, size, 0, s, offset, at, received, at, w["mean"])
+        e["window"][0] = w["mean"]
+        e["window"][1] = rollup.standard_deviation(w)
+        e["window"][2] = w["min"]
+        e["window"][3] = w["max"]
+        e["window"][4] = w["first"]
+        e["window"][5] = w["last"]
+        e["window"][6] = w["count"]
 
 
 @njit
@@ -123,13 +135,13 @@ def acute_ready(s):  # type: ignore[no-untyped-def]
 
 
 @njit
-def close_before(s, size, index, patient, vital, code, p, buffer, out):  # type: ignore[no-untyped-def]
+def close_before(row, received, s, size, index, patient, vital, code, p, buffer, event, out):  # type: ignore[no-untyped-def]
     """Close the windows of one size whose number is less than `index`, in order of time."""
     newest = int(s["current"][size])
     for number in range(newest - vital["slots"][size] + 1, min(newest + 1, index)):
         w = s["windows"][rollup.slot(vital, size, number)]
         if w["state"] == OPEN and w["start"] == number:
-            close_window(s, w, size, patient, vital, code, p, buffer, out)
+            close_window(row, received, s, w, size, patient, vital, code, p, buffer, event, out)
 
 
 @njit
@@ -282,14 +294,14 @@ def read_one(  # type: ignore[no-untyped-def]
             continue
         index = rollup.number(at, size, offset)
         if s["seen"] and index > s["current"][size]:
-            close_before(s, size, index, patient, vital, code, p, buffer, out)
+            close_before(row, received, s, size, index, patient, vital, code, p, buffer, event, out)
         if s["seen"] == 0 or index > s["current"][size]:
             s["current"][size] = index
         w = s["windows"][rollup.slot(vital, size, index)]
         again = w["state"] == EMITTED and w["start"] == index
         rollup.add(w, size, index, offset, at, x, vital)
         if again or index < s["current"][size]:
-            close_window(s, w, size, patient, vital, code, p, buffer, out)
+            close_window(row, received, s, w, size, patient, vital, code, p, buffer, event, out)
         next_due = min(next_due, rollup.start_of(w, size) + SIZES[size] + vital["lateness"])
         if size == DAY:
             gain.keep_day(s, index, w["mean"])
@@ -470,7 +482,7 @@ def pass_time(row, now, s, patient, vital, code, p, buffer, event, out):  # type
                 continue
             end = rollup.start_of(w, size) + SIZES[size] + vital["lateness"]
             if end <= now:
-                close_window(s, w, size, patient, vital, code, p, buffer, out)
+                close_window(row, now, s, w, size, patient, vital, code, p, buffer, event, out)
             else:
                 next_due = min(next_due, end)
     if s["deadline"] > 0 and not s["silent"]:

@@ -9,15 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from models import checklist, devices, kernel, news2, report, triage
+from models import checklist, devices, joint, kernel, news2, report, triage
 from models import record as R
 from models.arrivals import Arrivals, arrive, fault_of
 from models.calibration import Calibration, decode_calibration, in_force, of_vital
-from models.catalog import Catalog
+from models.catalog import Catalog, Vital
 from models.decode import Other, Reading, is_name
 from models.fields import UNKNOWN
 from models.plan import Plan, decode_plan
+from models.record import WINDOW_NAMES
 from models.reset import forget
+from models.rivers.watch import Watches
 from models.routes import Routes
 from models.rules import RuleSets, allowance, compile_catalog, gains_of, limits_of
 from models.score.acute_parameters import parameters
@@ -52,6 +54,7 @@ class Ledger(msgspec.Struct, frozen=True):
     actions: int
     calibrations: int
     ticks: int
+    estimators_failed: int = 0
 
 
 class Outputs(msgspec.Struct):
@@ -93,6 +96,7 @@ class Pipeline:
         self._acute = parameters() if acute is None else acute
         self.state = State([v.code for v in catalog.vitals], capacity)
         self.reporter = report.Reporter(catalog)
+        self.watches = Watches()
         self.position = -1
         self._zone_names: list[str] = []
         self._zone_starts = np.full((1, 1), -NEVER, np.int64)
@@ -233,19 +237,23 @@ class Pipeline:
             )
             self._drain(arrivals, begin)
 
-    def _drain(self, arrivals: Arrivals | None = None, begin: int = 0) -> None:
+    def _drain(self, arrivals: Arrivals | None = None, first: int = 0) -> None:
         """Take what the kernel wrote: result lines, and decisions in their order.
 
-        begin: the place among the arrivals that the kernel counted from.
+        first: the place among the arrivals that the kernel counted from.
         """
-        if self._used[1]:
-            self._results.append(self._buffer[: self._used[1]].tobytes())
+        begin = 0
         for event in self._events[: self._used[0]]:
             if event["kind"] in DEVICE_EVENTS:
                 assert arrivals is not None  # a tick hears of no device
-                self._suspect(arrivals.reading(begin + int(event["rule"])), event)
-            else:
-                self._decide(event)
+                self._suspect(arrivals.reading(first + int(event["rule"])), event)
+                continue
+            lines = self._decide(event)
+            if lines:  # behind what the kernel had written by then, whatever the batch
+                self._results += [self._buffer[begin : event["written"]].tobytes(), lines]
+                begin = int(event["written"])
+        if self._used[1] > begin:
+            self._results.append(self._buffer[begin : self._used[1]].tobytes())
 
     def _meet(
         self, arrivals: Arrivals, begin: int, stretch: np.ndarray, rows: np.ndarray, i: int
@@ -302,6 +310,10 @@ class Pipeline:
         index = patient.row
         self.state.patients[index]["zone"] = self._zone(plan.time_zone)
         self.state.patients[index]["zone_until"] = self.state.patients[index]["zone_from"]
+        sizes = {WINDOW_NAMES.index(one.window) for one in plan.estimators} | (
+            {joint.SIZE} if plan.joint else set()
+        )
+        self.state.patients[index]["told_windows"] = sum(1 << size for size in sizes)
         desk = patient.desk
         desk.programme, desk.route, desk.version = plan.programme, plan.route, plan.version
 
@@ -345,6 +357,10 @@ class Pipeline:
         """Let a plan take hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
         self.state.dirty[patient.block] = True
         self._enrol(patient, plan)
+        self._out.alerts += self.watches.apply(patient, before, plan, received)
+        if before.joint != plan.joint:
+            self._out.alerts += joint.forget(patient.desk, received)
+            patient.interplay = None
         if before.news2 != plan.news2:
             self._forget_risk(patient, received)
         for expectation in plan.expectations:
@@ -549,17 +565,19 @@ class Pipeline:
 
     # -- decisions
 
-    def _decide(self, event: np.void) -> None:
-        """Hand one decision of the kernel to triage."""
+    def _decide(self, event: np.void) -> bytes:
+        """Hand one decision of the kernel to triage; returns the result lines that it brings."""
         row, kind = int(event["row"]), int(event["kind"])
         series = self.state.series[row]
         patient = self.state.roster[series["patient"]]
         vital = self.catalog.vitals[series["vital"]]
         plan, received = self.plan_of(patient), int(event["received"])
         code = vital.code
+        if kind == R.WINDOW_CLOSED:
+            return self._window(patient, plan, vital, event)
         if kind == R.SCORE_CHANGED:
             self._risk(patient, event)
-            return
+            return b""
         cause = None
         if kind == R.LIMIT_OPENED:
             cause = self.reporter.limit(plan, vital, event)
@@ -571,7 +589,7 @@ class Pipeline:
                     cause = checklist.told(self.catalog, cause, symptoms)
                 else:
                     patient.held[rule.rule] = cause
-                    return
+                    return b""
         elif kind == R.ACUTE_OPENED:
             cause = self.reporter.baseline(plan, vital, event)
         elif kind == R.TREND_OPENED:
@@ -584,7 +602,7 @@ class Pipeline:
                 args = self.catalog, plan, patient.desk, patient.held, int(event["measured"]), received
                 for released in checklist.released(*args):
                     self._raise(patient, released, event)
-            return
+            return b""
         if kind == R.LIMIT_CLEARED:
             limit = limits_of(plan, code)[event["rule"]]
             group = "symptom" if vital.symptom else "limit"
@@ -599,6 +617,21 @@ class Pipeline:
             self._clear(patient, f"trend/{report.TREND}/{code}", report.TREND, received, event)
         elif kind == R.SILENCE_CLEARED:
             self._clear(patient, f"silence/{code}", "silence", received, event)
+        return b""
+
+    def _window(self, patient: Patient, plan: Plan, vital: Vital, event: np.void) -> bytes:
+        """Hand a closed window to the plan's estimators, and to what watches several vitals."""
+        lines, told = b"", self.watches.window(patient, plan, vital, event)
+        if plan.joint is not None:
+            memory = patient.interplay = patient.interplay or joint.Interplay()
+            lines, more = joint.take(plan.joint, memory, patient.desk, self.catalog, event, vital.code)
+            told += more
+        for found in told:
+            if isinstance(found, Cause):
+                self._raise(patient, found, event)
+            else:
+                self._out.alerts.append(found)
+        return lines
 
     def _raise(self, patient: Patient, cause: Cause, event: np.void) -> None:
         """Hand a cause to triage; of an alert that opens, with how likely it is to be actionable."""
@@ -690,12 +723,16 @@ class Pipeline:
             actions=records.get("actions", 0),
             calibrations=records.get("calibrations", 0),
             ticks=records.get("ticks", 0),
+            estimators_failed=sum(w.failures for p in self.state.roster for w in p.watches.values()),
         )
 
     def snapshot(self) -> dict[bytes, bytes]:
         """The blocks changed since the last snapshot, by number; they count as saved from here on."""
         changed = np.flatnonzero(self.state.dirty[: len(self.state.members)])
         self.state.dirty[:] = False
+        for number in changed:
+            for patient in self.state.members[number]:
+                self.watches.save(patient)
         return {b"%d" % number: self.state.save(int(number), self.position) for number in changed}
 
     def rewrite(self) -> None:

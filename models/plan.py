@@ -11,8 +11,10 @@ import msgspec
 
 from models.catalog import Catalog
 from models.decode import is_name
+from models.joint import Joint, check_joint
 from models.news2 import News2, check_news2
 from models.record import DAYS, GAINS, LIMITS
+from models.rivers.plan import Estimator, check_estimators
 from models.strict import LONGEST, Complaint, Seconds, nearest
 
 Severity = Literal["low", "medium", "high"]
@@ -91,7 +93,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expectations: tuple[Expectation, ...] = ()
     gains: tuple[Gain, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    estimators: tuple[Estimator, ...] = ()
     news2: News2 | None = None
+    joint: Joint | None = None
     route: str = ""
     locale: Literal["fr", "en"] = "en"
     personal_best: dict[str, float] = {}
@@ -108,13 +112,15 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return limit.value * share, limit.clear * share
 
 
-LISTS: Final = ("limits", "expectations", "gains", "baselines")
+LISTS: Final = ("limits", "expectations", "gains", "baselines", "estimators")
 Zones = Callable[[str], object]
 """Raises ValueError with the remedy for a name that is no time zone."""
 
 
-def name_of(entry: Limit | Expectation | Gain | Baseline) -> str:
-    """What tells an entry of a list from the others: its rule, else its vital."""
+def name_of(entry: Limit | Expectation | Gain | Baseline | Estimator) -> str:
+    """What tells an entry of a list from the others: its rule or name, else its vital."""
+    if isinstance(entry, Estimator):
+        return entry.name
     return entry.rule if isinstance(entry, Limit | Gain) else entry.vital
 
 
@@ -144,7 +150,8 @@ def check(plan: Plan, catalog: Catalog, zones: Zones) -> list[Complaint]:
             name = name_of(entry)
             where = f"{key}[{name}]"
             if name != entry.vital and not is_name(name):
-                out.append((f"{where}.rule", "is no name", "use 1-64 of [A-Za-z0-9_-]"))
+                key_of_name = "name" if key == "estimators" else "rule"
+                out.append((f"{where}.{key_of_name}", "is no name", "use 1-64 of [A-Za-z0-9_-]"))
             if entry.vital not in catalog.index:
                 problem = f"unknown vital {entry.vital}"
                 out.append((f"{where}.vital", problem, nearest(entry.vital, catalog.index)))
@@ -152,6 +159,8 @@ def check(plan: Plan, catalog: Catalog, zones: Zones) -> list[Complaint]:
                 out.append((where, "comes twice", "name each rule once"))
             seen.add(name)
     out += [("news2", problem, remedy) for problem, remedy in check_news2(plan.news2)]
+    out += check_joint(plan.joint, catalog)
+    out += check_estimators(plan.estimators, catalog)
     return out + _check_limits(plan, catalog) + _check_others(plan)
 
 

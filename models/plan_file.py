@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import fields
 
 from models.catalog import Catalog
+from models.joint import Joint
 from models.news2 import News2
 from models.plan import LISTS, Plan, Zones, check, name_of
 from models.strict import Complaint, ConfigurationError, faults_in, label, load_toml, nearest, table
@@ -15,6 +16,7 @@ _PROGRAMME: Final = {
     **{f.name: f.type for f in fields(Plan) if f.name not in ("patient", "day_from", "day_until")},
     "day": tuple[str, str],
     "news2": News2,
+    "joint": Joint,
 }
 _PLAN: Final = {"patient": str, "template": str, **_PROGRAMME}
 _OWN: Final = Plan("*", "own", "1")

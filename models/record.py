@@ -153,6 +153,7 @@ PATIENT = np.dtype(
         ("zone_offset", "i4"),  # seconds, valid in [zone_from, zone_until)
         ("zone", "i2"),  # row of the zone table; -1 = each reading's own offset
         ("name_length", "u1"),
+        ("told_windows", "u1"),  # bits of the window sizes that the plan's estimators and joint baseline take
         ("suspect", "u1"),  # 1 while one of the patient's devices is under suspicion (models/devices.py)
         ("band", "u1"),  # the clinical risk that stands
         ("band_readings", "u1"),  # scores in a row that would change it
@@ -235,6 +236,10 @@ ACUTE_OPENED, ACUTE_CLEARED, TREND_OPENED, TREND_CLEARED = 5, 6, 7, 8
 SILENCE_OPENED, SILENCE_CLEARED = 9, 10
 CLOCK_AHEAD, IMPOSSIBLE_VALUE, DEVICE_HEARD = 11, 12, 13  # for models/devices.py
 SCORE_CHANGED = 14
+WINDOW_CLOSED = 15  # told for the first time; only where the patient's `told_windows` asks for its size
+
+# What WINDOW_CLOSED hands over, in this order; `count` is in readings, all others in the vital's unit.
+WINDOW_FEATURES: Final = ("mean", "standard_deviation", "min", "max", "first", "last", "count")
 
 EVENT = np.dtype(
     [
@@ -254,8 +259,10 @@ EVENT = np.dtype(
         ("expected", "f8"),
         ("readings", "i8"),  # or days, that the baseline rests on
         ("days", "i8"),  # in a row that a trend holds
+        ("written", "i8"),  # bytes of result lines that came before
         ("point_value", "f4", (POINTS,)),
         ("point_seconds", "u4", (POINTS,)),
+        ("window", "f8", (len(WINDOW_FEATURES),)),  # of a closed window only, whose rule is its size
         # of a score only, whose rule is the new clinical risk and whose readings is the one before
         ("part_points", "i1", (PARTS,)),
         ("part_value", "f8", (PARTS,)),

@@ -14,6 +14,7 @@ import numpy as np
 
 from models.calibration import History
 from models.devices import Suspicion
+from models.joint import TURN, Interplay
 from models.plan import Plan
 from models.record import FATES, PATIENT, SERIES
 from models.triage import Cause, Desk
@@ -22,6 +23,18 @@ from models.verdicts.calibration import History as Likelihoods
 PATIENTS_PER_BLOCK: Final = 8
 FORMAT: Final = f"4-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
+
+
+class Watch(msgspec.Struct):
+    """What one River estimator of one patient remembers; `state` is the estimator as of the last save."""
+
+    newest: int = -1  # start (ms) of the last window taken
+    learned: int = 0
+    frozen_from: int = 0  # start (ms) of the first window not learned; 0 = it learns
+    turn: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(TURN, 0))
+    failures: int = 0
+    failed: bool = False
+    state: bytes = b""
 
 
 class UnknownFormat(Exception):
@@ -38,6 +51,8 @@ class Patient(msgspec.Struct):
     plan: Plan | None = None
     suspicions: dict[str, Suspicion] = {}  # by cause
     held: dict[str, Cause] = {}  # gains that wait for a symptom, by rule (models/checklist.py)
+    watches: dict[str, Watch] = {}  # by name of the plan's estimator
+    interplay: Interplay | None = None  # of the plan's joint vitals
     rows: dict[int, int] = {}  # vital -> row
 
 
@@ -49,6 +64,8 @@ class SavedPatient(msgspec.Struct):
     suspicions: dict[str, Suspicion]
     vitals: list[str]
     held: dict[str, Cause] = {}
+    watches: dict[str, Watch] = {}
+    interplay: Interplay | None = None
 
 
 class Block(msgspec.Struct):
@@ -149,7 +166,15 @@ class State:
         members = self.members[number]
         rows = [row for patient in members for row in patient.rows.values()]
         saved = [
-            SavedPatient(p.desk, p.plan, p.suspicions, [self.codes[v] for v in p.rows], p.held)
+            SavedPatient(
+                p.desk,
+                p.plan,
+                p.suspicions,
+                [self.codes[v] for v in p.rows],
+                p.held,
+                p.watches,
+                p.interplay,
+            )
             for p in members
         ]
         first = number == 0
@@ -187,6 +212,7 @@ class State:
                 patient = self.add_patient(saved.desk.patient, number)
                 patient.desk, patient.plan, patient.suspicions = saved.desk, saved.plan, saved.suspicions
                 patient.held = saved.held
+                patient.watches, patient.interplay = saved.watches, saved.interplay
                 place = len(self.roster) - 1
                 self.patients[place] = record
                 self.patients[place]["zone_until"] = self.patients[place]["zone_from"]  # look it up anew

@@ -119,8 +119,8 @@ def table(
 
 
 def label(entry: Any, number: int) -> str:
-    """What people call an entry of a list: its rule, vital or patient, else its number from 0."""
-    names = [entry.get(k) for k in ("rule", "vital", "patient")] if isinstance(entry, dict) else []
+    """What people call an entry of a list: its rule, name, vital or patient, else its number from 0."""
+    names = [entry.get(k) for k in ("rule", "name", "vital", "patient")] if isinstance(entry, dict) else []
     return next((name for name in names if isinstance(name, str) and name), str(number))
 
 

@@ -97,6 +97,14 @@ def standing(desk: Desk, cause: str) -> Alert | None:
     return None
 
 
+def stands(desk: Desk, vital: str) -> bool:
+    """Whether an alert about the values of a vital is unresolved."""
+    return any(
+        alert.vital == vital and alert.status != "resolved" and alert.kind not in ("silence", "technical")
+        for alert in desk.alerts
+    )
+
+
 def worst(severities: dict[str, Severity]) -> Severity:
     """The highest of the severities of the open rules."""
     return max(severities.values(), key=SEVERITIES.index)

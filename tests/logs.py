@@ -51,6 +51,19 @@ OWN_PLAN = {
             "when": "night",
         }
     ],
+    "joint": {"vitals": ["heart-rate", "spo2", "respiratory-rate"]},
+    "estimators": [
+        {
+            "name": "gaussian",
+            "vital": "heart-rate",
+            "window": "1m",
+            "features": ["mean"],
+            "score_above": 0.9,
+            "ready": 1,
+            "severity": "low",
+            "pipeline": [{"estimator": "anomaly.GaussianScorer", "grace_period": 2}],
+        }
+    ],
     "expectations": [
         {"vital": "body-weight", "every": 86400.0, "grace": 3600.0, "severity": "low"},
         {"vital": "spo2", "every": 3600.0, "grace": 600.0, "severity": "medium"},

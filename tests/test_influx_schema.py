@@ -18,7 +18,7 @@ FIELDS = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (integer|float|string|boolean) \
 TAGS = {
     name: set(re.findall(r"`(\w+)`", tags))
     for name, tags in re.findall(
-        r"^\| `(window|reading|baseline|trend|score|alert)` \| (`patient`[^|]*) \|", DOCUMENT, re.M
+        r"^\| `(window|reading|baseline|trend|score|joint|alert)` \| (`patient`[^|]*) \|", DOCUMENT, re.M
     )
 }
 
@@ -50,6 +50,9 @@ def test_the_document_names_every_tag_and_field_with_its_type(pipeline: Pipeline
     told += series("p-2", "body-weight", [80.0, 80.0, 80.0], 86_400_000)
     for vital, x in (*once, ("consciousness", 0), ("oxygen-flow", 0)):
         told += series("p-3", vital, [x], 1)
+    told += [(START, plan_of("p-4"))]
+    for vital, x in (("heart-rate", 70), ("spo2", 96), ("respiratory-rate", 16)):
+        told += series("p-4", vital, (x + i * 37 % 5 for i in range(18 * 24)), 3_600_000)
     told += series("p-3", "heart-rate", (70 + 37 * i % 11 for i in range(40 * 96)), 900_000)
     told.sort(key=lambda entry: entry[0])
     stamps, values = [at for at, _ in told], [value for _, value in told]

@@ -30,7 +30,7 @@ def sources(folder: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", sources("models"), ids=lambda path: path.stem)
 def test_the_core_imports_nothing_but_what_can_be_replayed(path: Path) -> None:
-    allowed = CORE | ({"river"} if path.parent.name in ("score", "verdicts") else set())
+    allowed = CORE | ({"river"} if path.parent.name in ("rivers", "verdicts") else set())
     for name in imports(path):
         top = name.partition(".")[0]
         assert top in allowed or (top in sys.stdlib_module_names and top not in FORBIDDEN_MODULES), name

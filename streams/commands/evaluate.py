@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-NAMES: Final = ("diary", "drift", "icu", "nab", "tihm", "verdicts", "welltory")
+NAMES: Final = ("diary", "drift", "icu", "joint", "nab", "tihm", "verdicts", "welltory")
 
 
 class Evaluations(click.Group):

@@ -69,7 +69,14 @@ class Page:
                 v.code: {"names": v.names, "unit": v.unit, "decimals": v.decimals, "symptom": v.symptom}
                 for v in catalog.vitals
             }
-            | {"news2": {"names": {"en": "NEWS2", "fr": "NEWS2"}, "unit": "", "decimals": 0}},
+            | {
+                "news2": {"names": {"en": "NEWS2", "fr": "NEWS2"}, "unit": "", "decimals": 0},
+                "joint": {
+                    "names": {"en": "Several vitals", "fr": "Plusieurs paramètres"},
+                    "unit": "",
+                    "decimals": 0,
+                },
+            },
         }
 
     async def ask(self, question: Callable[[Results], T]) -> T:

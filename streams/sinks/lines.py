@@ -13,7 +13,7 @@ from streams.sinks import Refused
 _NAME: Final = "[A-Za-z0-9_-]{1,64}"
 _FIELD: Final = r"[a-z][a-z0-9_]{0,63}=-?[0-9]{1,19}(?:\.[0-9]{1,18}|i)?"
 LINE: Final = re.compile(
-    rf"^((?:window|reading|baseline|trend|score),patient={_NAME},vital={_NAME}(?:,window=(?:1m|15m|1h|1d))?)"
+    rf"^((?:window|reading|baseline|trend|score|joint),patient={_NAME},vital={_NAME}(?:,window=(?:1m|15m|1h|1d))?)"
     rf" ({_FIELD}(?:,{_FIELD})*) (-?[0-9]{{1,19}})$",
     re.MULTILINE | re.ASCII,
 )

@@ -1,0 +1,185 @@
+"""Several vitals of one patient in a care plan: hours as they close, result lines, and the alert.
+
+An hour is judged when a later one begins to be told, or when all of the plan's vitals have told it. It is
+learned unless an alert of any of them stands (for at most slow.FREEZE days).
+"""
+
+import math
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+
+from models import texts_windows, triage
+from models.catalog import Catalog
+from models.record import LIMIT_CLEARED, LIMIT_OPENED, WINDOW_NAMES
+from models.score import joint, limit, slow
+from models.strict import nearest
+from models.times import rfc3339
+from models.triage import Cause, Desk, Transition
+
+SIZE: Final = WINDOW_NAMES.index("1h")
+HOUR: Final = 3_600_000
+CAUSE: Final = "baseline/joint"
+RULE: Final = "joint"
+FREEZE: Final = slow.FREEZE * 24  # hours
+TURN: Final = ("since", "pending", "open")  # of a rule with persistence, as LIMIT_STATE
+
+
+class Interplay(msgspec.Struct):
+    """What is remembered of a patient's vitals together: JOINT as bytes, and the alert's persistence."""
+
+    state: bytes = b""
+    frozen: int = 0  # hours in a row that were not learned
+    turn: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(TURN, 0))
+
+
+class Joint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The vitals whose interplay is watched, and the score (about standard normal) that alerts."""
+
+    vitals: tuple[str, ...]
+    score_above: float = 4.5
+    readings: int = 2  # hours in a row
+    severity: Literal["low", "medium", "high"] = "low"
+
+
+def check_joint(plan: Joint | None, catalog: Catalog) -> list[tuple[str, str, str]]:
+    """(key, problem, remedy) of whatever a well-typed [plan.joint] may not say."""
+    if plan is None:
+        return []
+    out = [
+        ("joint.vitals", f"unknown vital {code}", nearest(code, catalog.index))
+        for code in plan.vitals
+        if code not in catalog.index
+    ]
+    for code in plan.vitals:
+        if code in catalog.index and "1h" not in catalog[code].windows:
+            out.append(
+                ("joint.vitals", f"{code} has no hourly windows", "name vitals that are measured often")
+            )
+    if not 2 <= len(set(plan.vitals)) == len(plan.vitals) <= joint.VITALS:
+        out.append(("joint.vitals", "are too few, too many or come twice", f"name 2 to {joint.VITALS}"))
+    if not (plan.score_above >= 1 and math.isfinite(plan.score_above)):
+        out.append(("joint.score_above", f"{plan.score_above:g} would alert nearly always", "give 3 to 8"))
+    if not 1 <= plan.readings <= 100:
+        out.append(("joint.readings", f"{plan.readings} is out of range", "give 1 to 100"))
+    return out
+
+
+def take(
+    plan: Joint, memory: Interplay, desk: Desk, catalog: Catalog, event: np.void, code: str
+) -> tuple[bytes, list[Cause | Transition]]:
+    """(result lines, what to raise and what resolved) of one vital's closed hour."""
+    if event["rule"] != SIZE or code not in plan.vitals:
+        return b"", []
+    s = np.frombuffer(memory.state or bytes(joint.JOINT.itemsize), joint.JOINT).copy()[0]
+    hour, place = int(event["measured"]) // HOUR, plan.vitals.index(code)
+    if hour < s["hour"]:
+        return b"", []
+    lines, told = b"", list[Cause | Transition]()
+    if hour > s["hour"]:
+        if s["known"].any():
+            lines, told = _judge(plan, memory, desk, catalog, s, event)
+        joint.start(s, hour)
+    s["known"][place], s["value"][place] = 1, float(event["window"][0])
+    if s["known"][: len(plan.vitals)].all():
+        more, others = _judge(plan, memory, desk, catalog, s, event)
+        lines, told = lines + more, told + others
+        joint.start(s, hour + 1)
+    memory.state = s.tobytes()
+    return lines, told
+
+
+def _judge(
+    plan: Joint, memory: Interplay, desk: Desk, catalog: Catalog, s: np.void, event: np.void
+) -> tuple[bytes, list[Cause | Transition]]:
+    """Judge the hour that was collected, tell it, and learn it."""
+    k, start = len(plan.vitals), int(s["hour"]) * HOUR
+    hour_of_day = (start + int(event["offset"]) * 1000) // HOUR % joint.HOURS
+    m, squared, score, shares = joint.assess(s, k, hour_of_day)
+    lines = _lines(plan, desk.patient, s, m, squared, score, shares)
+    told: Cause | Transition | None = None
+    if not math.isnan(score):
+        rule = {"direction": 1, "value": plan.score_above, "clear": plan.score_above}
+        rule |= {"readings": plan.readings, "within": 0, "lasting": 0}
+        decided = limit.step.py_func(memory.turn, rule, score, start, True, True)
+        if decided == LIMIT_OPENED:
+            told = _cause(plan, memory, catalog, s, hour_of_day, squared, score, shares, event)
+        elif decided == LIMIT_CLEARED:
+            told = triage.clear(desk, CAUSE, RULE, int(event["received"]), start, {"score": round(score, 2)})
+    stands = memory.turn["open"] or any(triage.stands(desk, code) for code in plan.vitals)
+    memory.frozen = memory.frozen + 1 if stands else 0
+    if not stands or memory.frozen > FREEZE:
+        joint.learn(s, k, hour_of_day, m, score)
+    return lines, [told] if told else []
+
+
+def _lines(
+    plan: Joint, patient: str, s: np.void, m: np.ndarray, squared: float, score: float, shares: np.ndarray
+) -> bytes:
+    """One result line for each vital of the hour: its departure, its share, and the whole's distance."""
+    missing, out = joint.missing_days(s, len(plan.vitals)), []
+    for j, code in enumerate(plan.vitals):
+        if math.isnan(m[j]):
+            continue
+        fields = f"departure={m[j]:.4f},missing_days={missing}i"
+        if not math.isnan(score):
+            fields += f",share={shares[j]:.4f},distance={math.sqrt(squared):.4f},score={score:.4f}"
+        out.append(f"joint,patient={patient},vital={code} {fields} {int(s['hour']) * HOUR}000000\n")
+    return "".join(out).encode()
+
+
+def _cause(
+    plan: Joint,
+    memory: Interplay,
+    catalog: Catalog,
+    s: np.void,
+    hour_of_day: int,
+    squared: float,
+    score: float,
+    shares: np.ndarray,
+    event: np.void,
+) -> Cause:
+    """Why the alert opens: every vital's value, what was usual at this hour, its share of the distance."""
+    start, days = int(s["hour"]) * HOUR, int(s["hours"]) // joint.HOURS
+    order = [int(j) for j in np.argsort(-shares, kind="stable") if not math.isnan(shares[j])]
+    told = [
+        (catalog[plan.vitals[j]], float(s["value"][j]), float(s["profile"][j, hour_of_day]), float(shares[j]))
+        for j in order
+    ]
+    return Cause(
+        cause=CAUSE,
+        kind="baseline",
+        vital="joint",
+        rule=RULE,
+        severity=plan.severity,
+        opening=str(start),
+        measured_at=start + HOUR,
+        received_at=int(event["received"]),
+        facts={
+            "score": round(score, 2),
+            "distance": round(math.sqrt(squared), 2),
+            "since": rfc3339(memory.turn["since"] * 1000),
+            "vitals": [
+                {
+                    "vital": vital.code,
+                    "value": round(value, vital.decimals + 1),
+                    "usual": round(usual, vital.decimals + 1),
+                    "unit": vital.unit,
+                    "share": round(share, 3),
+                }
+                for vital, value, usual, share in told
+            ],
+            "days": days,
+            "explanation": {
+                locale: texts_windows.joint(locale, told, math.sqrt(squared), days, plan.readings)
+                for locale in texts_windows.LOCALES
+            },
+        },
+    )
+
+
+def forget(desk: Desk, received: int) -> list[Transition]:
+    """Another plan watches other vitals together, or none: the alert that stood resolves."""
+    told = triage.clear(desk, CAUSE, RULE, received, None, {})
+    return [told] if told else []

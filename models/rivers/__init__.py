@@ -1,0 +1,1 @@
+"""River: its estimators inside our pipeline, and our detectors behind its interface."""

@@ -1,0 +1,196 @@
+"""River estimators named in a plan: checked, scored on closed windows, explained, saved, guarded."""
+
+import os
+import pickle
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.catalog import Catalog
+from models.plan_file import parse_plans
+from models.rivers import watch
+from models.rivers.pack import Refused, pack, unpack
+from models.strict import ConfigurationError
+from streams.configuration import load_templates
+from streams.zones import zone
+from tests.stories import Story
+
+TREES = """
+[[plan.estimators]]
+name = "half-space-trees"
+vital = "heart-rate"
+window = "15m"
+features = ["mean"]
+score_above = 0.98
+readings = 2
+ready = 100
+severity = "medium"
+pipeline = [
+  { estimator = "preprocessing.MinMaxScaler" },
+  { estimator = "anomaly.HalfSpaceTrees", n_trees = 10, height = 6, window_size = 50, seed = 42 },
+]
+"""
+GAUSSIAN = """
+[[plan.estimators]]
+name = "gaussian"
+vital = "heart-rate"
+window = "15m"
+features = ["mean"]
+score_above = 0.9999
+ready = 100
+severity = "low"
+pipeline = [{ estimator = "anomaly.GaussianScorer", grace_period = 50 }]
+"""
+
+
+def calm(count: int, seed: int = 1) -> list[float]:
+    rng = np.random.default_rng(seed)
+    return [float(x) for x in np.round(70 + rng.normal(0, 3, count))]
+
+
+def of(story: Story, name: str) -> list[dict[str, Any]]:
+    return [b for b in story.bodies if b.get("estimator") == name]
+
+
+def departs(own: str, restart: bool = False) -> Story:
+    """Three days of calm five-minute heart rates, then two hours at 105."""
+    story = Story("default", own)
+    values = [*calm(3 * 288), *[105.0 + i % 3 for i in range(24)], *calm(24, 2)]
+    for i in range(0, len(values), 100):
+        begin = f"{1 + i // 288} {i % 288 // 12:02}:{i % 12 * 5:02}"
+        story.series("heart-rate", begin, 5, values[i : i + 100])
+        if restart:
+            story.restart()
+    return story
+
+
+@pytest.mark.parametrize("own", [TREES, GAUSSIAN])
+def test_a_river_estimator_alerts_on_windows_and_explains_itself_in_two_languages(own: str) -> None:
+    story = departs(own)
+    name = "half-space-trees" if own is TREES else "gaussian"
+    opened = of(story, name)[0]
+    assert (opened["event"], opened["kind"], opened["rule"]) == ("opened", "baseline", name)
+    assert 104 < opened["window"]["mean"] < 108
+    assert opened["score"] > opened["score_above"]
+    assert (
+        f"the estimator {name} finds the window of 15 minutes unusual, score" in opened["explanation"]["en"]
+    )
+    assert f"l'estimateur {name} juge inhabituelle la fenêtre de 15 minutes" in opened["explanation"]["fr"]
+    assert "écart type" in opened["explanation"]["fr"]
+    assert [b["event"] for b in of(story, name)] == ["opened", "resolved"]
+
+
+@pytest.mark.parametrize("own", [TREES, GAUSSIAN, TREES + GAUSSIAN])
+def test_a_restart_changes_nothing_of_what_an_estimator_says(own: str) -> None:
+    assert departs(own, restart=True).bodies == departs(own).bodies
+
+
+def faults(catalog: Catalog, own: str) -> str:
+    head = '[[plan]]\npatient = "p"\ntemplate = "default"\n'
+    with pytest.raises(ConfigurationError) as caught:
+        parse_plans(head + own, "f", catalog, load_templates(catalog), zone)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "told"),
+    [
+        ("anomaly.HalfSpaceTree", "anomaly.HalfSpaceTrees", "did you mean anomaly.HalfSpaceTrees?"),
+        ("anomly.HalfSpaceTrees", "anomaly.HalfSpaceTrees", "did you mean anomaly?"),
+        ("datasets.CreditCard", "anomaly.HalfSpaceTrees", "known are anomaly, preprocessing"),
+        ("n_tree = 10", "n_trees = 10", "did you mean n_trees?"),
+        ("n_trees = 100000", "n_trees = 10", "100000 is too much; give at most 100"),
+        ('n_trees = "ten"', "n_trees = 10", "fails on a window: TypeError"),
+        (", seed = 0.5", ", seed = 42", "seed: is missing; write seed = 42"),
+        ("", ", seed = 42", "seed: is missing; write seed = 42"),
+        ("height = 10, n_trees = 100", "height = 6, n_trees = 10", "its state takes"),
+        ('"1w"', '"15m"', "'1w' is none of its words"),
+        ('["mode"]', '["mean"]', "unknown mode"),
+        ("score_abov = ", "score_above = ", "did you mean score_above?"),
+    ],
+)
+def test_a_wrong_estimator_is_refused_with_the_nearest_right_one(
+    catalog: Catalog, wrong: str, right: str, told: str
+) -> None:
+    own = TREES.replace("n_trees = 10, height = 6", "height = 6, n_trees = 10")
+    assert right in own
+    assert told in faults(catalog, own.replace(right, wrong))
+
+
+def test_a_pipeline_that_ends_without_a_score_is_refused(catalog: Catalog) -> None:
+    own = GAUSSIAN.replace("anomaly.GaussianScorer", "preprocessing.StandardScaler").replace(
+        ", grace_period = 50", ""
+    )
+    assert "which gives no score" in faults(catalog, own)
+
+
+def test_an_estimator_that_fails_is_counted_named_and_begun_anew_while_readings_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # standing for whatever a release of River may do on data that nobody tried
+    real = watch.score
+
+    def fails_once(model: Any, x: dict[str, float], features: tuple[str, ...]) -> float:
+        if x["mean"] > 104 and not fails.pop():
+            raise ZeroDivisionError
+        return real(model, x, features)
+
+    fails = [True] * 1000 + [False]
+    monkeypatch.setattr(watch, "score", fails_once)
+    story = departs(GAUSSIAN.replace("0.9999", "9.0"))
+    assert story.ledger.estimators_failed == 1
+    assert story.ledger.accepted == 3 * 288 + 48
+    failed = of(story, "gaussian")[0]
+    assert (failed["kind"], failed["rule"], failed["error"]) == (
+        "technical",
+        "estimator-failed",
+        "ZeroDivisionError",
+    )
+    assert "all other rules go on" in failed["explanation"]["en"]
+    story.restart()
+    assert story.ledger.estimators_failed == 1
+
+
+def test_an_estimator_learns_nothing_while_an_alert_of_its_vital_stands() -> None:
+    story = Story("default", GAUSSIAN)
+    story.series("heart-rate", "1 00:00", 5, [*calm(288), *[190.0] * 288])
+    stood = [b for b in story.bodies if b["rule"] == "heart-rate-above-130" or b["kind"] == "limit"]
+    assert stood
+    assert story.pipeline.state.roster[0].watches["gaussian"].learned < 110
+
+
+def test_a_dropped_estimator_resolves_its_alert_and_is_forgotten(catalog: Catalog) -> None:
+    story = departs(GAUSSIAN)
+    patient = story.pipeline.state.roster[0]
+    before = story.pipeline.plan_of(patient)
+    patient.watches["gaussian"].turn["open"] = 1
+    told = story.pipeline.watches.apply(patient, before, story.pipeline.default, 0)
+    assert not patient.watches
+    assert len(told) == 0 or told[0].patient == patient.name
+
+
+@pytest.mark.parametrize("own", [TREES, GAUSSIAN])
+def test_a_packed_estimator_is_the_same_bytes_whatever_restarts_came_between(own: str) -> None:
+    saved = []
+    for restart in (False, True):
+        story = departs(own, restart)
+        (patient,) = story.pipeline.state.roster
+        story.pipeline.watches.save(patient)
+        (memory,) = patient.watches.values()
+        saved.append(memory.state)
+    assert saved[0] == saved[1] == pack(unpack(saved[0]))
+
+
+def test_bytes_that_name_anything_but_an_estimator_are_refused() -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.system, ("true",)
+
+    for harmful in (Harm(),):
+        with pytest.raises(Refused):
+            unpack(zlib.compress(pickle.dumps(harmful)))
+    for named in (b"criver.base.base\nsys\n.", b"criver.base\nos.system\n.", b"cbuiltins\neval\n."):
+        with pytest.raises((Refused, AttributeError)):
+            unpack(zlib.compress(named))
