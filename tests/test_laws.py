@@ -108,7 +108,9 @@ def timeless(outputs: Told) -> tuple[list[bytes], list[object]]:
     lines = [line.rpartition(b" ")[0] for line in outputs[0].splitlines()]
     alerts = []
     for body in outputs[1]:
-        text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?Z?)?", "T", body.decode())
+        text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "T", body.decode())
+        # a moment in words: the weekday and the time of day stay, the day of the month goes
+        text = re.sub(r"\d{1,2}(er)? [^\W\d]+ (?=at \d\d:\d\d|à \d+ h \d\d)", "T ", text)
         alerts.append({k: v for k, v in json.loads(text).items() if k != "alert_id"})
     return lines, [alerts, [(r, o) for r, o, _ in outputs[2]]]
 
