@@ -39,9 +39,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Full:
-    """A log read from its beginning to its end. Rate and processor time are those of its second half.
+    """A log read from its beginning to its end. `rate` is that of its second half.
 
-    whole_rate: from the start of the process to the last result, so with its start and warm-up.
+    whole_rate and processor time: from the start of the process to the last result. Of a part, processor time
+    would be wrong, since a worker may be far ahead of what the broker has taken of its results.
     """
 
     readings: int
@@ -114,10 +115,10 @@ def full(place: Place, prefix: str, peer: Peer, count: int, patients: int) -> Fu
         raise RuntimeError(f"{peer.name}: too few windows came to tell a rate: {findings}")
     last = progress[-1]
     times, used = zip(*samples, strict=True)
-    processor = float(np.diff(np.interp([half[0], last[0]], times, used))[0])
+    processor = float(np.interp(last[0], times, used))
     done = last[1] - half[1]
     rate, whole = done / (last[0] - half[0]), last[1] / (last[0] - begin)
-    per_million, first = processor / done * 1e6, progress[0][0] - begin
+    per_million, first = processor / last[1] * 1e6, progress[0][0] - begin
     return Full(reference.readings, rate, whole, per_million, memory, first, findings)
 
 
