@@ -1,8 +1,11 @@
 """`python -m bench`: the same small job on every peer beside Vigie, in one run, one core each."""
 
 import dataclasses
+import itertools
 import json
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +49,11 @@ def main(
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise click.ClickException("one core for the worker and one for the broker are needed; give two")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the broker and the worker go with it
     chosen = [peer for peer in PEERS if not only or peer.name in only]
+    runs: list[dict[str, Any]] = []
+    told = {"readings": readings, "patients": patients, "light_seconds": light_seconds, "runs": runs}
+    out.parent.mkdir(parents=True, exist_ok=True)
     try:
         need("pinning a worker", "taskset")
         for peer in chosen:
@@ -54,16 +61,11 @@ def main(
         os.sched_setaffinity(0, {cores[0]})  # this program and the broker; a worker gets the other core
         with tempfile.TemporaryDirectory() as name, topics.broker(Path(name) / "kafka") as address:
             place = measure.Place(address, Path(name), cores[1])
-            runs = [
-                _round(place, peer, number, readings, patients, light_seconds, kill)
-                for number in range(repeat)
-                for peer in chosen
-            ]
+            for number, peer in itertools.product(range(repeat), chosen):
+                runs.append(_round(place, peer, number, readings, patients, light_seconds, kill))
+                out.write_text(json.dumps(told, indent=1) + "\n", "utf-8")  # what is measured is kept
     except NotToBeHad as error:
         raise click.ClickException(str(error)) from error
-    out.parent.mkdir(parents=True, exist_ok=True)
-    told = {"readings": readings, "patients": patients, "light_seconds": light_seconds, "runs": runs}
-    out.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     click.echo(table(runs))
     if any(run["faults"] for run in runs):
         raise SystemExit(1)

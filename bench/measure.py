@@ -13,7 +13,7 @@ import numpy as np
 
 from bench import topics
 from bench.load import VITALS, Reading, load
-from bench.output import Findings, Output
+from bench.output import Findings, Reader
 from bench.peers import Peer
 from bench.reference import Reference, compute
 from bench.worker import Worker, environment
@@ -39,10 +39,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Full:
-    """A log read from its beginning to its end. Rate and processor time are those of its second half."""
+    """A log read from its beginning to its end. `rate` is that of its second half.
+
+    whole_rate and processor time: from the start of the process to the last result. Of a part, processor time
+    would be wrong, since a worker may be far ahead of what the broker has taken of its results.
+    """
 
     readings: int
     rate: float
+    whole_rate: float
     processor_seconds_per_million: float
     peak_megabytes: float
     seconds_to_first: float
@@ -76,14 +81,14 @@ def prepared(count: int, patients: int) -> tuple[list[Reading], Reference]:
 
 
 @contextmanager
-def started(place: Place, prefix: str, peer: Peer, backlog: list[Reading]) -> Iterator[tuple[Worker, Output]]:
+def started(place: Place, prefix: str, peer: Peer, backlog: list[Reading]) -> Iterator[tuple[Worker, Reader]]:
     """A worker on a log that holds a backlog, and its output."""
     folder = place.folder / prefix
     folder.mkdir()
     told = environment(peer, place.address, prefix, folder)
     topics.make(place.address, prefix, peer, told)
     topics.fill(place.address, prefix, backlog)
-    output = Output(peer, place.address, prefix)
+    output = Reader(peer, place.address, prefix)
     worker = Worker(peer, told, folder, place.core)
     try:
         yield worker, output
@@ -110,10 +115,11 @@ def full(place: Place, prefix: str, peer: Peer, count: int, patients: int) -> Fu
         raise RuntimeError(f"{peer.name}: too few windows came to tell a rate: {findings}")
     last = progress[-1]
     times, used = zip(*samples, strict=True)
-    processor = float(np.diff(np.interp([half[0], last[0]], times, used))[0])
+    processor = float(np.interp(last[0], times, used))
     done = last[1] - half[1]
-    rate, first = done / (last[0] - half[0]), progress[0][0] - begin
-    return Full(reference.readings, rate, processor / done * 1e6, memory, first, findings)
+    rate, whole = done / (last[0] - half[0]), last[1] / (last[0] - begin)
+    per_million, first = processor / last[1] * 1e6, progress[0][0] - begin
+    return Full(reference.readings, rate, whole, per_million, memory, first, findings)
 
 
 def killed(place: Place, prefix: str, peer: Peer, count: int, patients: int) -> Killed:
@@ -125,6 +131,8 @@ def killed(place: Place, prefix: str, peer: Peer, count: int, patients: int) -> 
         worker.kill()
         output.read(0)
         share = len(output.windows) / len(reference.windows)
+        if share >= 1:
+            raise RuntimeError(f"{peer.name} was done before it could be killed; give more --readings")
         worker.start()
         restarted = output.newest = time.time()
         _until(worker, output, lambda: output.newest_appended > restarted + IN_FLIGHT)
@@ -155,7 +163,7 @@ def light(place: Place, prefix: str, peer: Peer, seconds: int) -> Light:
     return Light(len(delays), float(median), float(high), output.judge(reference))
 
 
-def _until(worker: Worker, output: Output, met: Callable[[], bool]) -> None:
+def _until(worker: Worker, output: Reader, met: Callable[[], bool]) -> None:
     """Read until something is so. Raises TimeoutError when nothing comes for long."""
     begin = time.time()
     while not (output.newest and met()):
@@ -165,7 +173,7 @@ def _until(worker: Worker, output: Output, met: Callable[[], bool]) -> None:
             raise TimeoutError("no result came for two minutes")
 
 
-def _follow(worker: Worker, output: Output, windows: int, each: Callable[[], None]) -> None:
+def _follow(worker: Worker, output: Reader, windows: int, each: Callable[[], None]) -> None:
     """Read to the end: all windows are there and no more come, or nothing comes for long."""
     begin = time.time()
     while True:

@@ -38,44 +38,23 @@ class Output:
     """Every window and alert that came, with the broker's time (ms) of windows and ours (s) of alerts."""
 
     peer: Peer
-    address: str
-    prefix: str
     windows: dict[Key, dict[int, list[Window]]] = field(default_factory=dict)
     appended: dict[Key, int] = field(default_factory=dict)
     alerts: dict[Key, list[float]] = field(default_factory=dict)
     newest: float = 0.0  # when something came last
     newest_appended: float = 0.0  # when the broker took it
 
-    def __post_init__(self) -> None:
-        # What an exactly-once peer has not committed yet does not exist for its readers.
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=self.address,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            max_poll_records=5000,
-        )
-        topics = f"{self.prefix}.{self.peer.windows}", f"{self.prefix}.alerts"
-        self._consumer.assign([TopicPartition(topic, p) for topic in topics for p in range(PARTITIONS)])
-
-    def read(self, milliseconds: int = 50) -> None:
-        """Take what has come, waiting at most so long for something."""
-        for place, records in self._consumer.poll(timeout_ms=milliseconds).items():
-            self.newest = now = time.time()
-            self.newest_appended = max(self.newest_appended, records[-1].timestamp / 1000)
-            for record in records:
-                if place.topic.endswith(".alerts"):
-                    key = alert_of(self.peer, record.value)
-                    if key is not None:
-                        self.alerts.setdefault(key, []).append(now)
-                    continue
-                for window, revision, content in windows_of(self.peer, record.value):
-                    self.windows.setdefault(window, {}).setdefault(revision, []).append(content)
-                    self.appended.setdefault(window, record.timestamp)
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._consumer.close()
+    def take(self, is_alert: bool, value: bytes, appended: int, now: float) -> None:
+        """One record of the peer's alerts or windows, which the broker took at `appended` ms."""
+        self.newest, self.newest_appended = now, max(self.newest_appended, appended / 1000)
+        if is_alert:
+            key = alert_of(self.peer, value)
+            if key is not None:
+                self.alerts.setdefault(key, []).append(now)
+            return
+        for window, revision, content in windows_of(self.peer, value):
+            self.windows.setdefault(window, {}).setdefault(revision, []).append(content)
+            self.appended.setdefault(window, appended)
 
     def progress(self, reference: Reference) -> list[tuple[float, int]]:
         """(seconds, readings done by then) at each window, by where in the log the windows close."""
@@ -107,3 +86,31 @@ class Output:
         found.alerts_invented = len(self.alerts.keys() - wanted)
         found.alerts_repeated = sum(len(times) - 1 for times in self.alerts.values())
         return found
+
+
+class Reader(Output):
+    """The output of a running peer, out of Kafka."""
+
+    def __init__(self, peer: Peer, address: str, prefix: str) -> None:
+        super().__init__(peer)
+        # What an exactly-once peer has not committed yet does not exist for its readers.
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=address,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            max_poll_records=5000,
+        )
+        topics = f"{prefix}.{peer.windows}", f"{prefix}.alerts"
+        self._consumer.assign([TopicPartition(topic, p) for topic in topics for p in range(PARTITIONS)])
+
+    def read(self, milliseconds: int = 50) -> None:
+        """Take what has come, waiting at most so long for something."""
+        for place, records in self._consumer.poll(timeout_ms=milliseconds).items():
+            now = time.time()
+            for record in records:
+                self.take(place.topic.endswith(".alerts"), record.value, record.timestamp, now)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()

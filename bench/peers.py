@@ -59,7 +59,7 @@ PEERS = (
         "Quix Streams, exactly once",
         _job("quix", "quix_job.py"),
         {"GUARANTEE": "exactly-once"},
-        share=0.25,
+        share=0.5,
     ),
     Peer("bytewax", "Bytewax, recovery on", _job("bytewax", "bytewax_job.py"), share=0.5),
     Peer("kafka-streams", "Kafka Streams, at least once", _kafka_streams),

@@ -4,7 +4,7 @@ from statistics import median
 from typing import Any
 
 HEAD = (
-    f"{'peer':32} {'readings/s':>10} {'CPU s/M':>8} {'RSS MB':>7} {'p50 ms':>7} {'p99 ms':>7}"
+    f"{'peer':32} {'readings/s':>10} {'whole':>9} {'CPU s/M':>8} {'RSS MB':>7} {'p50 ms':>7} {'p99 ms':>7}"
     f"  {'undisturbed':24} after kill -9"
 )
 
@@ -23,9 +23,9 @@ def _row(name: str, runs: list[dict[str, Any]]) -> str:
         return f"{median(values):,.0f}" if values and abs(median(values)) >= 10 else _small(values)
 
     figures = (
-        f"{middle('full', 'rate'):>10} {middle('full', 'processor_seconds_per_million'):>8} "
-        f"{middle('full', 'peak_megabytes'):>7} {middle('light', 'median'):>7} "
-        f"{middle('light', 'percentile_99'):>7}"
+        f"{middle('full', 'rate'):>10} {middle('full', 'whole_rate'):>9} "
+        f"{middle('full', 'processor_seconds_per_million'):>8} {middle('full', 'peak_megabytes'):>7} "
+        f"{middle('light', 'median'):>7} {middle('light', 'percentile_99'):>7}"
     )
     again = middle("killed", "seconds_to_move_again")
     share = middle("killed", "killed_at")

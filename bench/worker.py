@@ -22,14 +22,14 @@ def environment(peer: Peer, address: str, prefix: str, folder: Path) -> dict[str
         "VIGIE_PREFIX": prefix,
         "VIGIE_PARTITIONS": str(PARTITIONS),
         "VIGIE_TICKS": "log",  # time is that of the readings, as for the others
-        "VIGIE_CATALOGUE": str(_catalogue(folder)),
+        "VIGIE_CATALOGUE": str(catalogue(folder)),
         "VIGIE_DEFAULT_PLAN": str(HERE / "vigie_plan.toml"),
         "VIGIE_SINK": "none",
         "VIGIE_LOG_LEVEL": "error",
     }
 
 
-def _catalogue(folder: Path) -> Path:
+def catalogue(folder: Path) -> Path:
     """The shipped catalogue, its four vitals with the windows and the lateness of the job.
 
     The day stays: Vigie always keeps it. Three decimals, so that means can be compared to 0.0001.
