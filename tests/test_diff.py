@@ -75,7 +75,7 @@ def test_a_limit_moved_up_loses_an_alert_delays_another_and_rewords_the_third(tm
     assert moved["course"] == ["opened"]
     assert (moved["a"]["opened"], moved["b"]["opened"]) == ("2026-03-02T02:00:00Z", "2026-03-02T04:00:00Z")
     [reworded] = found["reworded"]
-    assert sorted(reworded["fields"]) == ["explanation", "limit"]
+    assert sorted(reworded["fields"]) == ["explanation", "features", "limit"]
     text = vigie("diff", str(a), str(b), code=1)
     assert "Alerts: 3 in A, 2 in B; 1 only in A, 0 only in B, 1 went another way" in text
     assert "opened 2026-03-02 02:00 -> 2026-03-02 04:00" in text

@@ -6,7 +6,7 @@ and calls `learn` when the verdict is there (prequential: Gama et al., Mach Lear
 Drift is found by paired learners (Bach & Maloof, ICDM 2008): one that remembers all, one that fades. Page's
 cumulative sum (Biometrika 1954;41:100) of how much better the fading one foretold each verdict, in log
 likelihood, passes a threshold when the past has become a burden; where the sum left 0, the change began.
-River's ADWIN on the surprise or on the error of each vital found nothing of what this finds.
+`vigie evaluate verdicts` tells River's ADWIN in its place beside it.
 """
 
 import math
