@@ -80,9 +80,7 @@ def undisturbed(
 def test_kills_and_freezes_lose_nothing_and_double_nothing(
     tmp_path: Path, catalog: Catalog, default_plan: Plan
 ) -> None:
-    warm_up(
-        Pipeline(catalog, default_plan, zone)
-    )  # workers that only compile before they are killed prove little
+    warm_up(Pipeline(catalog, default_plan, zone))  # a worker killed while it compiles proves little
     rng = random.Random(SEED)
     with ExitStack() as stack:
         server = stack.enter_context(live.server(influxdb.server, tmp_path / "influxdb").running())
