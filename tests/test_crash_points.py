@@ -16,6 +16,7 @@ import pytest
 from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan import Plan
+from streams.agents.watch import warm_up
 from streams.crash_points import POINTS, arm
 from streams.ingest.clock import stamp
 from streams.ingest.sources import Line
@@ -67,6 +68,7 @@ def stored(folder: Path) -> list[list[tuple[object, ...]]]:
 def test_dying_at_any_named_moment_changes_neither_state_nor_outputs(
     tmp_path: Path, catalog: Catalog, default_plan: Plan
 ) -> None:
+    warm_up(Pipeline(catalog, default_plan, zone))
     rng = random.Random(SEED)
     lives = [point for point in EMBEDDED for _ in range(TIMES)]
     rng.shuffle(lives)

@@ -20,6 +20,7 @@ from infra.native import kafka as native
 from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan import Plan
+from streams.agents.watch import warm_up
 from streams.cli import main
 from streams.ingest.clock import stamp
 from streams.ingest.sources import Line
@@ -79,6 +80,7 @@ def undisturbed(
 def test_kills_and_freezes_lose_nothing_and_double_nothing(
     tmp_path: Path, catalog: Catalog, default_plan: Plan
 ) -> None:
+    warm_up(Pipeline(catalog, default_plan, zone))  # a worker killed while it compiles proves little
     rng = random.Random(SEED)
     with ExitStack() as stack:
         server = stack.enter_context(live.server(influxdb.server, tmp_path / "influxdb").running())
