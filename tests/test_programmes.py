@@ -204,7 +204,8 @@ def test_fever_and_a_red_wound_after_an_operation_are_two_alerts() -> None:
 
 @pytest.mark.parametrize("name", sorted(load_templates(CATALOG)))
 def test_every_programme_waits_for_something_and_no_limit_of_a_measured_vital_flaps(name: str) -> None:
-    text = f'[[plan]]\npatient = "p-1"\ntemplate = "{name}"\npersonal_best = {{ peak-flow = 420.0 }}\ndry_weight = 70.0'
+    own = "personal_best = { peak-flow = 420.0 }\ndry_weight = 70.0"
+    text = f'[[plan]]\npatient = "p-1"\ntemplate = "{name}"\n{own}'
     (plan,) = parse_plans(text, "own.toml", CATALOG, load_templates(CATALOG), zone)
     assert name == "default" or any(expectation.required for expectation in plan.expectations)
     for limit in plan.limits:
