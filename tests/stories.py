@@ -56,6 +56,11 @@ class Story:
         """Another plan takes hold."""
         self._put(when, plan_record(plan))
 
+    def calibrate(self, when: str, likelihood: dict[str, Any]) -> None:
+        """What verdicts taught takes hold."""
+        record = {"kind": "calibration", "programme": "*", "version": "1", "likelihood": likelihood}
+        self._put(when, json.dumps(record).encode())
+
     @property
     def told(self) -> Told:
         """(event, rule, severity) of everything told so far, in order."""

@@ -9,15 +9,20 @@ import pytest
 
 from models.calibration import Calibration
 from models.decode import Reading
+from models.joint import Joint
 from models.news2 import News2
 from models.pipeline import Action, Ledger
 from models.plan import Baseline, Expectation, Gain, Limit, Plan
+from models.rivers.plan import Estimator
+from models.verdicts.calibration import LikelihoodCalibration
 from models.wire import REASONS, Reject, reject_body
 from streams.outbox import Delivery
 from streams.webhooks import headers
 from tests import contract_tables
 from tests.contract_tables import FOLDER, written
 from tests.stories import PATIENT, Story
+from tests.test_joint import hours, story_of
+from tests.test_rivers import TREES, departs
 
 RECORDS = (FOLDER / "records.md").read_text("utf-8")
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
@@ -58,7 +63,10 @@ def test_a_new_setting_without_a_meaning_would_be_found() -> None:
         ("`expectations[]` | type | meaning", Expectation),
         ("`gains[]` | type | meaning", Gain),
         ("`baselines[]` | type | meaning", Baseline),
+        ("`estimators[]` | type | meaning", Estimator),
+        ("`joint{}` | type | meaning", Joint),
         ("`news2{}` | type | meaning", News2),
+        ("likelihood | type | meaning", LikelihoodCalibration),
         ("`action` | type | meaning", Action),
         ("`calibration` | type | meaning", Calibration),
         ("delivery | type | meaning", Delivery),
@@ -121,7 +129,24 @@ def risks() -> Story:
     return story
 
 
+def check_list() -> Story:
+    story = Story("heart-failure")
+    story.series("body-weight", "1 07:10", 1440, [80.0, 80.4, 81.3])
+    story.measure("3 08:00", "symptom-orthopnoea", 1)
+    return story
+
+
+def judged() -> Story:
+    story = Story("default")
+    story.calibrate(
+        "1 00:01", {"intercept": 0.5, "weights": {"night": {"weight": 1, "mean": 0.2}}, "verdicts": 40}
+    )
+    story.measures("systolic-bp", d1_0800=190, d1_0801=191)
+    return story
+
+
 def test_keys_of_transitions_are_documented() -> None:
     stories = (limits(), personal_best(), devices(), own_normal(), risks())
+    stories += check_list(), judged(), departs(TREES), story_of(hours(20, 2.5, 6))
     told = {key for story in stories for body in story.bodies for key in body}
     assert told == documented("transition | type | meaning")
