@@ -115,9 +115,13 @@ def dies(folder: Path, log: Log, part: list[Row], point: str, count: int, settin
     worker: subprocess.Popen[bytes] = workers.start(
         folder, VIGIE_CRASH_TEST="1", VIGIE_CRASH_AT=f"{point}:{count}", **settings
     )
-    for i in range(0, len(part), 60):
-        log.append(part[i : i + 60])
-        time.sleep(0.05)
+    before, until = log.committed("vigie"), time.monotonic() + WITHIN
+    for i in range(0, len(part), 100):
+        log.append(part[i : i + 100])
+        while log.committed("vigie") == before and worker.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        if worker.poll() is None:
+            time.sleep(0.4)  # a checkpoint of its own for each piece
     try:
         return worker.wait(WITHIN) == -9
     except subprocess.TimeoutExpired:
