@@ -30,9 +30,9 @@ def main(out: Path) -> None:
         nonlocal batches
         async for event in stream.noack().events():
             batch, batches = event.value, batches + 1
-            columns = batch.offsets, batch.timestamps, batch.keys, batch.values
+            columns = batch.offsets.tolist(), batch.timestamps.tolist(), batch.keys, batch.values
             for offset, at, key, value in zip(*columns, strict=True):
-                text = (key or b"").decode(), value.decode()
+                text = key.decode(), value.decode()
                 file.write(msgspec.json.encode([batch.tp.partition, offset, at, *text, batches]) + b"\n")
             event.ack()
 
