@@ -65,10 +65,10 @@ class Outputs(msgspec.Struct):
     rejects: list[Reject]
 
 
-class Action(msgspec.Struct, forbid_unknown_fields=True):
+class Action(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a nurse did: to an alert, or to what was learned of a vital."""
 
-    kind: str
+    kind: str = "action"
     patient: str
     action: str
     by: str

@@ -31,11 +31,13 @@ def test_what_nurses_said_of_earlier_alerts_orders_and_explains_the_next_ones(tm
     resolved = alerts(folder, "--all")
     assert len(resolved) == PATIENTS
     assert "0 verdicts; 30 are needed" in vigie(folder, "learn", code=1)
+    judged = [score("p-0", "pain", 1, START + 90 * HOUR)]  # tells what time it is; actions carry none
     for alert in resolved:
         verdict = "actionable" if alert["vital"] == "breathlessness" else "not-actionable"
         body = {"kind": "action", "action": "verdict", "by": "n-4", "verdict": verdict}
         action = json.dumps({**body, "patient": alert["patient"], "alert_id": alert["alert_id"]})
-        append(folder, [action.encode()])
+        judged.append(action.encode())
+    append(folder, judged)
     workers.wait_until_drained(folder)
 
     told = vigie(folder, "learn", "--send")

@@ -264,7 +264,7 @@ async def test_a_nurse_takes_an_alert_by_an_action_in_the_log(desk: Any, tmp_pat
     assert (key, at) == (b"p-old", NOON)  # a recording's log keeps the recording's time
     assert action == {
         "kind": "action", "patient": "p-old", "alert_id": "a-2", "action": "acknowledge", "by": "n-1",
-        "until": "2026-03-12T15:00:00Z", "verdict": None,
+        "until": "2026-03-12T15:00:00Z", "verdict": None, "vital": "",
     }  # fmt: skip
 
 

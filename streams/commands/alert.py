@@ -155,7 +155,7 @@ def act(
     if reason := refusal(alert, action):
         raise click.ClickException(f"{alert_id} {reason}")
     log = open_log(settings)
-    record = Action("action", alert["patient"], action, by, alert_id=alert_id, verdict=verdict)
+    record = Action(patient=alert["patient"], action=action, by=by, alert_id=alert_id, verdict=verdict)
     if length is not None:
         key = key_of(msgspec.json.encode(record))
         partition = log.partition(settings.topic("readings"), key)

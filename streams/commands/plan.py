@@ -60,7 +60,7 @@ def reset(patient: str, vital: str, by: str, broker: str | None) -> None:
     if vital not in catalog.index:
         raise click.UsageError(f"unknown vital {vital}; {nearest(vital, catalog.index)}")
     log = open_log(settings, make=False)
-    record = Action("action", patient, "reset-learning", by, vital=vital)
+    record = Action(patient=patient, action="reset-learning", by=by, vital=vital)
     [[place]] = append(settings, log, [msgspec.json.encode(record)])
     log.close()
     click.echo(

@@ -85,7 +85,11 @@ def rounds(
                 if said is not None:
                     verdict, given = said
                     action = Action(
-                        "action", alert["patient"], alert["alert_id"], "verdict", "nurse", verdict=verdict
+                        patient=alert["patient"],
+                        action="verdict",
+                        by="nurse",
+                        alert_id=alert["alert_id"],
+                        verdict=verdict,
                     )
                     heapq.heappush(waiting, (max(given, now), offset, msgspec.json.encode(action)))
     return out

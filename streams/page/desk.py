@@ -77,7 +77,9 @@ class Desk:
             return f"minutes is out of range; give 1 to {LONGEST_MINUTES}"
         if reason := refusal(alert, "acknowledge"):
             return f"the alert {reason}"
-        record = Action("action", alert["patient"], wanted.alert_id, "acknowledge", wanted.by)
+        record = Action(
+            patient=alert["patient"], action="acknowledge", by=wanted.by, alert_id=wanted.alert_id
+        )
         key = key_of(msgspec.json.encode(record))
         partition = self._log.partition(self._settings.topic("readings"), key)
         now = received_now(self._settings, self._log, partition)
