@@ -16,7 +16,7 @@ demo: install
 	$(BIN)/vigie demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: install
 	$(BIN)/ruff check bench infra models streams tests

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from models.catalog import Catalog
+from models.texts import number
 from streams.box import LOOPBACK, Worker, bound, served, stop_event
 from streams.commands.replay import Duration, lines_of
 from streams.configuration import load_catalog
@@ -39,11 +40,11 @@ SAYS: Final = {
         "page": "Page:      {address}",
         "replaying": "Replaying {days} days of {patients} patients, so that every baseline is mature …",
         "file": "Playing {file} …",
-        "history": "{count} records replayed in {seconds:.1f} s ({rate:,.0f}/s); "
+        "history": "{count} records replayed in {seconds} s ({rate}/s); "
         "{older} earlier notices not shown.",
-        "live": "Live from here: {speed:g} s of the ward in one of ours. Ctrl-C ends.",
-        "played": "{count} records played in {seconds:.1f} s ({rate:,.0f}/s). The page stays; Ctrl-C ends.",
-        "first": "First alert {seconds:.1f} s after the start.",
+        "live": "Live from here: {speed} s of the ward in one of ours. Ctrl-C ends.",
+        "played": "{count} records played in {seconds} s ({rate}/s). The page stays; Ctrl-C ends.",
+        "first": "First alert {seconds} s after the start.",
         "bye": "Ended; the temporary folder is gone.",
         "crash": "The worker stopped by itself:",
     },
@@ -53,12 +54,12 @@ SAYS: Final = {
         "page": "Page :     {address}",
         "replaying": "Relecture de {days} jours de {patients} patients, pour que chaque normale soit mûre …",
         "file": "Lecture de {file} …",
-        "history": "{count} enregistrements relus en {seconds:.1f} s ({rate:,.0f}/s) ; "
+        "history": "{count} enregistrements relus en {seconds} s ({rate}/s) ; "
         "{older} avis plus anciens non montrés.",
-        "live": "En direct : {speed:g} s du service en une des nôtres. Ctrl-C termine.",
-        "played": "{count} enregistrements lus en {seconds:.1f} s ({rate:,.0f}/s). La page reste ; "
+        "live": "En direct : {speed} s du service en une des nôtres. Ctrl-C termine.",
+        "played": "{count} enregistrements lus en {seconds} s ({rate}/s). La page reste ; "
         "Ctrl-C termine.",
-        "first": "Première alerte {seconds:.1f} s après le démarrage.",
+        "first": "Première alerte {seconds} s après le démarrage.",
         "bye": "Terminé ; le dossier temporaire est supprimé.",
         "crash": "Le worker s'est arrêté de lui-même :",
     },
@@ -75,6 +76,9 @@ class Desk:
 
     def say(self, key: str, **values: Any) -> None:
         """Print a line of the demo's own."""
+        for name, value in values.items():
+            if isinstance(value, float):
+                values[name] = number(value, 0 if value.is_integer() or value >= 100 else 1, self.locale)
         click.echo(SAYS[self.locale][key].format(**values))
 
     def show(self, alert: dict[str, Any]) -> None:
