@@ -40,7 +40,7 @@ def state(folder: Path, catalog: Catalog, default_plan: Plan) -> dict[str, str]:
     newest: dict[int, dict[bytes, bytes]] = {}
     for place in sorted(log.refresh()):
         if place[0] == "vigie.state":
-            for record in log.read(place, 0, 1 << 40):
+            for record in workers.records(log, place):
                 assert record.key
                 assert record.value
                 newest.setdefault(place[1], {})[record.key.partition(b"/")[2]] = record.value

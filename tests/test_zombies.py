@@ -17,7 +17,7 @@ def blocks(folder: Path) -> list[Record]:
         record
         for place in sorted(log.refresh())
         if place[0] == "vigie.state"
-        for record in log.read(place, 0, 1 << 40)
+        for record in workers.records(log, place)
     ]
     log.close()
     return out

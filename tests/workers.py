@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from streams.transports.log.store import Log
+from streams.transports.log.store import Log, Place, Record
 
 VIGIE = [sys.executable, "-c", "from streams.cli import main; main()"]
 
@@ -55,13 +56,21 @@ def wait_until_drained(folder: Path, seconds: float = 120) -> None:
     raise AssertionError(f"not drained: {(folder / 'worker.txt').read_text()[-2000:]}")
 
 
+def records(log: Log, place: Place) -> Iterator[Record]:
+    """All records of a partition: one read gives some megabytes of them at most."""
+    at = log.earliest(place)
+    while found := log.read(place, at, 1 << 40):
+        yield from found
+        at = found[-1].offset + 1
+
+
 def values(folder: Path, topic: str) -> list[bytes]:
     """All values of a topic."""
     log = Log(folder)
     out = []
     for place in sorted(log.refresh()):
         if place[0] == topic:
-            out += [record.value or b"" for record in log.read(place, 0, 1 << 40)]
+            out += [record.value or b"" for record in records(log, place)]
     log.close()
     return out
 
