@@ -69,13 +69,13 @@ SERIES = np.dtype(
         ("received", "i8"),  # receipt of the last accepted reading
         ("floor", "i8"),  # readings at or before it have left the exact memory: late
         ("deadline", "i8"),  # received time at which silence begins; 0 = nothing is expected
+        ("windows", WINDOW, (WINDOW_SLOTS,)),
         ("silent", "u1"),
         ("recent_next", "u1"),
         ("point_next", "u1"),
         ("current", "i4", (4,)),  # newest window number of each size
         ("recent_seconds", "u4", (RECENT,)),
         ("recent_mark", "u2", (RECENT,)),
-        ("windows", WINDOW, (WINDOW_SLOTS,)),
         ("limits", LIMIT_STATE, (LIMITS,)),
         ("gain_open", "u1", (GAINS,)),
         ("day_newest", "i4"),  # the newest day in day_mean; 0 = none yet
@@ -146,7 +146,7 @@ PATIENT = np.dtype(
         ("zone_from", "i8"),
         ("zone_until", "i8"),
         # NEWS2: the latest reading of each part, and the risk that stands (models/score/news2.py)
-        ("part_value", "f8", (PARTS,)),
+        ("part_value", "f4", (PARTS,)),
         ("part_at", "i8", (PARTS,)),  # measured_at in ms; 0 = never
         ("name", "u1", (64,)),  # the pseudonym, ASCII
         ("block", "i4"),  # the block of state that holds the patient and all its series
