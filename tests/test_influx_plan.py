@@ -4,15 +4,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from streams.influx.api import authorization
 from streams.influx.plan import State, drifts
 from streams.secret_files import ensure_secret, is_open, read_secret, write_secret
 from streams.settings import Settings
-from streams.sinks.influx import is_kept_for_years
-from streams.sinks.lines import LINE, tags_of
 
 DAY = 86_400
 SETTINGS = Settings(influx_org="clinic", influx_bucket="vigie", influx_raw_days=90, influx_history_days=0)
@@ -57,15 +53,6 @@ def test_each_departure_is_one_drift_with_its_remedy(change: dict[str, object], 
 def test_a_missing_bucket_is_told_before_what_needs_it() -> None:
     found = drifts(SETTINGS, GOOD._replace(buckets={"vigie": ("b1", 90 * DAY)}))
     assert (found[0].what, found[0].name) == ("bucket", "vigie-history")
-
-
-@given(line=st.from_regex(LINE, fullmatch=True))
-def test_a_line_is_kept_for_years_when_its_window_says_so(line: str) -> None:
-    found = LINE.fullmatch(line)
-    assert found is not None
-    assert is_kept_for_years(line.encode()) == (
-        tags_of(found[1])[3] in ("1h", "1d") or line.startswith("trend")
-    )
 
 
 def test_a_name_with_a_password_goes_as_version_1_and_a_token_as_version_2() -> None:

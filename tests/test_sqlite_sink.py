@@ -59,8 +59,9 @@ def test_every_line_of_the_core_is_read_back(pipeline: Pipeline) -> None:
     ]
     received = [START + i // len(spans) * 1_200_000 for i in range(len(values))]
     out = pipeline.process(values, received, range(len(values)))
-    good, refused = lines.read([out.results])
-    assert not refused
+    found = lines.read([out.results])
+    assert not found.refused
+    good = found.rows
     assert len(good) == out.results.count(b"\n") > 1000
     assert {lines.tags_of(row[0])[0] for row in good} == {"window", "reading", "baseline", "trend"}
 
@@ -118,9 +119,9 @@ async def test_a_line_of_another_form_is_refused_and_its_neighbours_are_kept(
 
 @given(noise=st.binary(max_size=200))
 def test_whatever_stands_in_a_frame_is_kept_or_refused_never_raised(noise: bytes) -> None:
-    good, refused = lines.read([WINDOW % 0 + noise])
+    found = lines.read([WINDOW % 0 + noise])
     rest = [line for line in (WINDOW % 0 + noise).removesuffix(b"\n").split(b"\n") if line]
-    assert len(good) + len(refused) == len(rest)
+    assert len(found.rows) + len(found.refused) == len(rest)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import urllib3
 from influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 
+from models.packed import Packed
 from streams import pulse
 from streams.crash_points import reach
 from streams.influx.api import authorization
@@ -44,11 +45,6 @@ SPLIT: Final = {
 _DROPPED: Final = re.compile(rb"dropped=([0-9]+)")
 _TAG: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": " ", "\r": " "})
-
-
-def is_kept_for_years(line: bytes) -> bool:
-    """Whether a line of results is an hourly or daily window or a day's trend; all others are raw."""
-    return b",window=1h " in line or b",window=1d " in line or line.startswith(b"trend,")
 
 
 def alert_line(t: transitions.Transition) -> bytes:
@@ -129,10 +125,9 @@ class InfluxSink:
             return await asyncio.to_thread(write, values)
 
     def _results(self, frames: list[bytes]) -> list[Refused]:
-        good, refused = lines.select(frames)
-        years = [line for line in good if is_kept_for_years(line)]
-        raw = [line for line in good if not is_kept_for_years(line)]
-        return refused + self._all(RAW, raw) + self._all(HISTORY, years)
+        found = lines.read(frames)
+        raw = self._all(RAW, found.raw())
+        return found.refused + raw + self._all(HISTORY, found.kept_for_years())
 
     def _alerts(self, bodies: list[bytes]) -> list[Refused]:
         known, refused = transitions.read(bodies)
@@ -142,19 +137,19 @@ class InfluxSink:
                 bodies_of[alert_line(transition)] = body
             except ValueError as error:
                 refused.append(Refused(body, str(error)))
-        dropped = self._all(HISTORY, list(bodies_of))
+        dropped = self._all(HISTORY, Packed.of(list(bodies_of)))
         return refused + [Refused(bodies_of[line], message) for line, message in dropped]
 
-    def _all(self, policy: str, good: list[bytes]) -> list[Refused]:
+    def _all(self, policy: str, good: Packed) -> list[Refused]:
         refused: list[Refused] = []
         for begin in range(0, len(good), LINES):
             refused += self._some(policy, good[begin : begin + LINES])
             reach("sink-writing")
         return refused
 
-    def _some(self, policy: str, batch: list[bytes]) -> list[Refused]:
+    def _some(self, policy: str, batch: Packed) -> list[Refused]:
         """Write a batch; halve it until what the server will not take stands alone."""
-        answer = self._post(policy, b"\n".join(batch))
+        answer = self._post(policy, lines.body(batch))
         if answer is None:
             return []
         status, dropped = answer

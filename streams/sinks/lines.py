@@ -4,21 +4,15 @@ Whatever else stands in the results topic (a hand-written record, a torn frame) 
 each sink gets only lines whose every character is known.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from streams.sinks import Refused
+import numpy as np
 
-_NAME: Final = "[A-Za-z0-9_-]{1,64}"
-_FIELD: Final = r"[a-z][a-z0-9_]{0,63}=-?[0-9]{1,19}(?:\.[0-9]{1,18}|i)?"
-LINE: Final = re.compile(
-    rf"^((?:window|reading|baseline|trend|score|joint),patient={_NAME},vital={_NAME}(?:,window=(?:1m|15m|1h|1d))?)"
-    rf" ({_FIELD}(?:,{_FIELD})*) (-?[0-9]{{1,19}})$",
-    re.MULTILINE | re.ASCII,
-)
-_LINE: Final = re.compile(LINE.pattern.removeprefix("^").removesuffix("$").encode())
-_REVISION: Final = re.compile(r",revision=([0-9]+)i")
+from models.packed import Packed
+from streams.sinks import Refused
+from streams.sinks.scan import RAW, REFUSED, YEARS, Places, join, scan
+
 REASON: Final = "not a line of Vigie's results"
 
 Row = tuple[str, int, int, str]
@@ -26,22 +20,56 @@ Row = tuple[str, int, int, str]
 
 
 class Lines(NamedTuple):
-    """The good rows of some frames, and the lines that are none."""
+    """The good lines of some frames by place, and the lines that are none."""
 
-    rows: list[Row]
+    text: bytes
+    places: Places
     refused: list[Refused]
 
+    @property
+    def rows(self) -> list[Row]:
+        """Each good line taken apart."""
+        text, places = self.text.decode("latin-1"), self.places  # a character for each byte
+        spans = (places.begin, places.series_end, places.fields_end, places.time, places.revision)
+        return [
+            (text[begin:series_end], time, revision, text[series_end + 1 : fields_end])
+            for begin, series_end, fields_end, time, revision in zip(
+                *(span.tolist() for span in spans), strict=True
+            )
+        ]
 
-def _rows(text: str) -> list[Row]:
-    return [
-        (series, int(time), _revision(fields) if ",revision=" in fields else 0, fields)
-        for series, fields, time in LINE.findall(text)
-    ]
+    def raw(self) -> Packed:
+        """The lines that are kept for months."""
+        return self._of(RAW)
+
+    def kept_for_years(self) -> Packed:
+        """Hourly and daily windows, and a day's trend."""
+        return self._of(YEARS)
+
+    def _of(self, kind: int) -> Packed:
+        found = self.places.kind == kind
+        data = np.frombuffer(self.text, np.uint8)
+        return Packed(data, self.places.begin[found], self.places.end[found])
 
 
-def _revision(fields: str) -> int:
-    found = _REVISION.search(fields)
-    return int(found[1]) if found else 0
+def read(frames: Iterable[bytes]) -> Lines:
+    """Every line of every frame, as a good one or as refused. Order is kept."""
+    text = b"\n".join(frames)
+    places = scan(text)
+    good = places.kind != REFUSED
+    if good.all():
+        return Lines(text, places, [])
+    refused = zip(places.begin[~good].tolist(), places.end[~good].tolist(), strict=True)
+    return Lines(
+        text,
+        Places(*(column[good] for column in places)),
+        [Refused(text[begin:end], REASON) for begin, end in refused],
+    )
+
+
+def body(lines: Packed) -> bytes:
+    """Some lines as one request holds them."""
+    return join(lines.data, lines.begins, lines.ends)
 
 
 def tags_of(series: str) -> tuple[str, str, str, str]:
@@ -49,34 +77,3 @@ def tags_of(series: str) -> tuple[str, str, str, str]:
     measurement, *tags = series.split(",")
     values = dict(tag.split("=") for tag in tags)
     return measurement, values["patient"], values["vital"], values.get("window", "")
-
-
-def select(frames: Iterable[bytes]) -> tuple[list[bytes], list[Refused]]:
-    """Every line of every frame as it stands, good ones apart from refused ones."""
-    good: list[bytes] = []
-    refused: list[Refused] = []
-    for frame in frames:
-        for line in frame.removesuffix(b"\n").split(b"\n"):
-            if _LINE.fullmatch(line):
-                good.append(line)
-            elif line:
-                refused.append(Refused(line, REASON))
-    return good, refused
-
-
-def read(frames: Iterable[bytes]) -> Lines:
-    """Every line of every frame, as a row or as refused. Order is kept."""
-    rows: list[Row] = []
-    refused: list[Refused] = []
-    for frame in frames:
-        lines = frame.removesuffix(b"\n").split(b"\n")
-        found = _rows(frame.decode("ascii", "replace"))
-        if len(found) == len(lines):  # nearly always: one pass of compiled code
-            rows += found
-            continue
-        for line in lines:
-            good = _rows(line.decode("ascii", "replace"))
-            rows += good
-            if not good and line:
-                refused.append(Refused(line, REASON))
-    return Lines(rows, refused)
