@@ -34,12 +34,12 @@ def prepare(settings: Settings) -> Settings:
     return ours
 
 
-def start(settings: Settings) -> subprocess.Popen[bytes]:
-    """A worker with the watch role."""
+def start(settings: Settings, roles: str = "watch", **changes: str) -> subprocess.Popen[bytes]:
+    """A worker with some roles and changes of settings, written as in the environment."""
     environment = {k: v for k, v in os.environ.items() if k not in ("VIGIE_PREFIX", "VIGIE_ENDPOINTS")}
     environment |= {"VIGIE_PREFIX": settings.prefix, "VIGIE_BROKER": settings.broker}
-    environment |= {"VIGIE_LOG_LEVEL": "error", "VIGIE_SINK": "none"}
-    return subprocess.Popen([*VIGIE, "--roles", "watch"], env=environment, stdout=subprocess.DEVNULL)
+    environment |= {"VIGIE_LOG_LEVEL": "error", "VIGIE_SINK": "none"} | changes
+    return subprocess.Popen([*VIGIE, "--roles", roles], env=environment, stdout=subprocess.DEVNULL)
 
 
 @contextmanager

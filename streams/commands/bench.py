@@ -14,11 +14,20 @@ from streams.settings import load_settings
 @click.option("--core-only", is_flag=True, help="Leave the workers out.")
 @click.option("--latency", is_flag=True, help="Reading to alert at 1,000 readings/s, on a Kafka.")
 @click.option("--recovery", is_flag=True, help="kill -9 to moving again with 40,000 series, on VIGIE_BROKER.")
+@click.option("--workers", type=int, default=0, help="Whole workers, a processor each, on VIGIE_BROKER.")
 @click.option("--seconds", default=30.0, show_default=True, help="Length of --latency.")
-def command(readings: int, core_only: bool, latency: bool, recovery: bool, seconds: float) -> None:
-    """Measure the core, the whole worker on the embedded log, and an ordinary Faust agent beside it."""
-    if latency or recovery:
+def command(
+    readings: int, core_only: bool, latency: bool, recovery: bool, workers: int, seconds: float
+) -> None:
+    """Measure the core, the whole worker on the embedded log, and an ordinary Faust agent beside it.
+
+    --latency, --recovery and --workers measure a deployment on VIGIE_BROKER instead. With VIGIE_SINK=influx
+    --workers writes points of patients p-0, p-1, … to VIGIE_INFLUX_BUCKET: give it one of its own.
+    """
+    if latency or recovery or workers:
         _on_broker(latency, recovery, seconds)
+        for number in range(1, workers + 1):
+            _whole(number, readings)
         return
     pinned = min(os.sched_getaffinity(0))
     everything = os.sched_getaffinity(0)
@@ -59,3 +68,13 @@ def _on_broker(latency: bool, recovery: bool, seconds: float) -> None:
 
         took = kill_to_moving.measure(settings)
         click.echo(f"kill -9 to moving again with {kill_to_moving.SERIES} series: {took:.1f} s")
+
+
+def _whole(workers: int, readings: int) -> None:
+    from streams.bench import whole
+
+    figure = whole.measure(load_settings(), workers, 5 * readings * workers)
+    click.echo(
+        f"{workers} whole worker(s), store {load_settings().sink}: {figure.read:,.0f} readings/s decided, "
+        f"{figure.stored:,.0f} with all results stored; {figure.processor:.2f} processor seconds per million"
+    )

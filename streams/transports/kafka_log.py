@@ -5,7 +5,8 @@ from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.admin import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from streams.transports import LogUnusable
 from streams.transports.log.store import Place, Record, Row, partition_of
@@ -44,6 +45,7 @@ class KafkaLog:
         self.broker = broker
         self._servers = addresses(broker)
         self._producer: Any = None
+        self._admin: Any = None
         self._consumer = KafkaConsumer(
             bootstrap_servers=self._servers, enable_auto_commit=False, consumer_timeout_ms=1000
         )
@@ -53,6 +55,8 @@ class KafkaLog:
         """Send what waits, and let go."""
         if self._producer is not None:
             self._producer.close()
+        if self._admin is not None:
+            self._admin.close()
         self._consumer.close()
 
     @_asking
@@ -126,3 +130,14 @@ class KafkaLog:
             )  # no command reads headers
             for r in found
         ]
+
+    @_asking
+    def committed(self, group: str) -> dict[Place, int]:
+        """What a group has committed; nothing as long as the cluster knows no group at all."""
+        if self._admin is None:
+            self._admin = KafkaAdminClient(bootstrap_servers=self._servers)
+        try:
+            found = self._admin.list_group_offsets({group: None})[group]
+        except CoordinatorNotAvailableError:
+            return {}
+        return {(at.topic, at.partition): done.offset for at, done in found.items() if done.offset >= 0}
