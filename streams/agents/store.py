@@ -18,7 +18,7 @@ from models.wire import Reject, reject_body
 from streams import metrics
 from streams.crash_points import reach
 from streams.settings import Settings
-from streams.sinks import Refused, Sink, SinkMisconfigured, SinkUnavailable
+from streams.sinks import Refused, Sink, SinkMisconfigured, SinkUnavailable, lines
 from streams.sinks.sqlite import SQLiteSink
 
 T = TypeVar("T")
@@ -154,6 +154,7 @@ def attach(app: Any, settings: Settings) -> None:
     """Give the app its store agents."""
     if settings.sink == "none":
         return
+    lines.warm_up()
     sink = open_sink(settings)
     names = {kind: settings.topic(kind) for kind in ("results", "alerts")}
     app.batch_topics |= set(names.values())

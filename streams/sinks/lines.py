@@ -72,6 +72,11 @@ def body(lines: Packed) -> bytes:
     return join(lines.data, lines.begins, lines.ends)
 
 
+def warm_up() -> None:
+    """Compile what the first write needs, or load it: seconds on a fresh machine, before anything waits."""
+    body(read([b"-"]).raw())
+
+
 def tags_of(series: str) -> tuple[str, str, str, str]:
     """Measurement, patient, vital, window ("" when it has none) of a series."""
     measurement, *tags = series.split(",")
