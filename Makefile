@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench peers nightly faults soak servers servers-down clean
+.PHONY: install demo test live check bench peers nightly faults soak servers servers-down clean
 
 install: $(STAMP)
 
@@ -17,6 +17,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# Real servers, fetched and built on first use; what cannot be had is skipped and says why
+live: install
+	VIGIE_LIVE=1 $(BIN)/python -m pytest tests/live tests/test_transport_contract.py
 
 check: install
 	$(BIN)/ruff check bench infra models streams tests
