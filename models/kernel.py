@@ -36,38 +36,15 @@ from models.record import (
     WINDOW_MILLISECONDS,
 )
 from models.score import acute, gain, limit, news2, ramp, slow
+from models.state import NEVER
 from models.wire_lines import put_baseline, put_reading, put_score, put_trend, put_window
+from models.zones import zone_offset
 
 SIZES = WINDOW_MILLISECONDS
 BUFFER_RESERVE = 32_768  # bytes that one reading or one series at a tick may write at most
 EVENT_RESERVE = 64
 HALF_HOUR = 1_800_000
 DAY_MILLISECONDS = WINDOW_MILLISECONDS[DAY]
-NEVER = 1 << 62
-
-
-@njit
-def zone_offset(patient, at, zone_starts, zone_offsets, own):  # type: ignore[no-untyped-def]
-    """Seconds east of UTC at `at` (ms): the patient's zone, or the reading's own offset without one."""
-    zone = patient["zone"]
-    if zone < 0:
-        return own
-    if patient["zone_from"] <= at < patient["zone_until"]:
-        return patient["zone_offset"]
-    second = at // 1000
-    starts = zone_starts[zone]
-    low = 0
-    high = len(starts) - 1
-    while low < high:  # last transition at or before the instant
-        middle = (low + high + 1) // 2
-        if starts[middle] <= second:
-            low = middle
-        else:
-            high = middle - 1
-    patient["zone_offset"] = zone_offsets[zone, low]
-    patient["zone_from"] = starts[low] * 1000
-    patient["zone_until"] = starts[low + 1] * 1000 if low + 1 < len(starts) else NEVER
-    return patient["zone_offset"]
 
 
 @njit

@@ -22,6 +22,7 @@ from models.plan import Baseline, Gain, Limit, Plan
 from models.rules import RuleSets, compile_catalog
 from models.score import gain, joint, news2
 from models.score.acute_parameters import parameters
+from models.state import NEVER
 
 Reading = dict[base.typing.FeatureName, Any]
 HOUR: Final = several.HOUR
@@ -93,7 +94,7 @@ class _Series(_Detector):
             self._vitals,
             self._codes,
             *_ZONES,
-            np.full(1, kernel.NEVER),
+            np.full(1, NEVER),
             np.zeros(1, np.int32),
             np.zeros((1, len(R.FATES)), np.int64),
             np.zeros(1, np.bool_),
