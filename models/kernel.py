@@ -4,10 +4,12 @@ One function of one record and one reading, looped. Outputs are written where th
 into a byte buffer, decisions into an array of EVENT. The same functions run uncompiled in the tests.
 """
 
-import numpy as np
 from numba import njit
 
 from models import quality, rollup
+from models.closing import DAY_MILLISECONDS, HALF_HOUR, acute_ready, close_before, close_window
+from models.days import follow
+from models.decide import emit
 from models.devices import BATTERY_LOW
 from models.record import (
     ACCEPTED,
@@ -17,7 +19,6 @@ from models.record import (
     DAY,
     DEVICE_HEARD,
     EMITTED,
-    FEATURES,
     FUTURE,
     GAINS,
     IMPLAUSIBLE,
@@ -31,117 +32,16 @@ from models.record import (
     SCORE_CHANGED,
     SILENCE_CLEARED,
     SILENCE_OPENED,
-    TREND_OPENED,
-    WINDOW_CLOSED,
     WINDOW_MILLISECONDS,
 )
-from models.score import acute, gain, limit, news2, ramp, slow
-from models.wire_lines import put_baseline, put_reading, put_score, put_trend, put_window
+from models.score import acute, gain, limit, news2, slow
+from models.state import NEVER
+from models.wire_lines import put_reading, put_score
+from models.zones import zone_offset
 
 SIZES = WINDOW_MILLISECONDS
 BUFFER_RESERVE = 32_768  # bytes that one reading or one series at a tick may write at most
 EVENT_RESERVE = 64
-HALF_HOUR = 1_800_000
-DAY_MILLISECONDS = WINDOW_MILLISECONDS[DAY]
-NEVER = 1 << 62
-
-
-@njit
-def zone_offset(patient, at, zone_starts, zone_offsets, own):  # type: ignore[no-untyped-def]
-    """Seconds east of UTC at `at` (ms): the patient's zone, or the reading's own offset without one."""
-    zone = patient["zone"]
-    if zone < 0:
-        return own
-    if patient["zone_from"] <= at < patient["zone_until"]:
-        return patient["zone_offset"]
-    second = at // 1000
-    starts = zone_starts[zone]
-    low = 0
-    high = len(starts) - 1
-    while low < high:  # last transition at or before the instant
-        middle = (low + high + 1) // 2
-        if starts[middle] <= second:
-            low = middle
-        else:
-            high = middle - 1
-    patient["zone_offset"] = zone_offsets[zone, low]
-    patient["zone_from"] = starts[low] * 1000
-    patient["zone_until"] = starts[low + 1] * 1000 if low + 1 < len(starts) else NEVER
-    return patient["zone_offset"]
-
-
-@njit
-def emit(out, event, kind, row, rule, late, s, offset, measured, received, since, value):  # type: ignore[no-untyped-def]
-    """Append one decision; `out[0]` counts the events, `out[1]` the bytes of the buffer.
-
-    What the alert will quote is copied now: later readings of the batch must not show in it.
-    """
-    e = event[out[0]]
-    e["kind"] = kind
-    e["row"] = row
-    e["rule"] = rule
-    e["late"] = late
-    e["measured"] = measured
-    e["received"] = received
-    e["since"] = since
-    e["value"] = value
-    e["score"] = 0.0
-    e["low"] = 0.0
-    e["high"] = 0.0
-    e["readings"] = 0
-    e["offset"] = offset
-    e["written"] = out[1]
-    e["points"] = s["point_next"]
-    for i in range(POINTS):
-        e["point_value"][i] = s["point_value"][i]
-        e["point_seconds"][i] = s["point_seconds"][i]
-    out[0] += 1
-    return e
-
-
-@njit
-def close_window(row, received, s, w, size, patient, vital, code, p, buffer, event, out):  # type: ignore[no-untyped-def]
-    """Tell a closed window, and with the finest one what was expected; hand it on where the plan asks."""
-    out[1] = put_window(buffer, out[1], patient, code, size, w, vital)
-    first = w["revision"] == 0
-    rollup.emitted(w)
-    if not first:
-        return
-    at = rollup.start_of(w, size)
-    if vital["frequent"] and size == vital["finest"]:
-        if acute_ready(s):
-            local = (at + int(w["offset"]) * 60_000) % DAY_MILLISECONDS
-            centre, half = acute.band(s, local // 1_800_000, p)
-            out[1] = put_baseline(
-                buffer, out[1], patient, code, at, centre, half, int(s["n"]), s["peak"], vital
-            )
-        s["peak"] = 0.0
-    if (patient["told_windows"] >> size) & 1:
-        offset = int(w["offset"]) * 60 if size == DAY else int(patient["zone_offset"])
-        e = emit(out, event, WINDOW_CLOSED, row, size, 0, s, offset, at, received, at, w["mean"])
-        e["window"][0] = w["mean"]
-        e["window"][1] = rollup.standard_deviation(w)
-        e["window"][2] = w["min"]
-        e["window"][3] = w["max"]
-        e["window"][4] = w["first"]
-        e["window"][5] = w["last"]
-        e["window"][6] = w["count"]
-
-
-@njit
-def acute_ready(s):  # type: ignore[no-untyped-def]
-    """Whether the acute baseline has seen enough to score."""
-    return s["n"] > acute.WARM
-
-
-@njit
-def close_before(row, received, s, size, index, patient, vital, code, p, buffer, event, out):  # type: ignore[no-untyped-def]
-    """Close the windows of one size whose number is less than `index`, in order of time."""
-    newest = int(s["current"][size])
-    for number in range(newest - vital["slots"][size] + 1, min(newest + 1, index)):
-        w = s["windows"][rollup.slot(vital, size, number)]
-        if w["state"] == OPEN and w["start"] == number:
-            close_window(row, received, s, w, size, patient, vital, code, p, buffer, event, out)
 
 
 @njit
@@ -161,93 +61,6 @@ def score_news2(row, s, patient, vital, rule, offset, received, buffer, event, o
         for part in range(PARTS):
             e["part_value"][part] = patient["part_value"][part]
             e["part_at"][part] = patient["part_at"][part]
-
-
-@njit
-def judge_day(row, at, received, offset, s, day, rules, frequent, event, out):  # type: ignore[no-untyped-def]
-    """Let the features of a day open or clear the trend alert, and say what was expected."""
-    turn = slow.judge(s, day, rules, frequent)
-    if turn == 0:
-        return
-    usual = ramp.week(s, int(s["slow_day"]))
-    if turn != TREND_OPENED:
-        emit(out, event, turn, row, 0, 0, s, offset, at, received, at, day[0] + usual)
-        return
-    c = int(s["slow_open"]) - 1
-    f = slow.FEATURE[c]
-    usual = usual if f == 0 else 0.0
-    since = int(s["slow_since"][c])
-    begun = (
-        since * DAY_MILLISECONDS - offset * 1000 + (rules["day_until"] + slow.ASLEEP_AFTER if frequent else 0)
-    )
-    e = emit(out, event, turn, row, c, 0, s, offset, at, received, begun, day[f] + usual)
-    half = 2.0 * slow.spread(s, f, rules["cohort"])
-    expected = s["slow_mean"][f] + usual
-    e["low"] = expected - half
-    e["high"] = expected + half
-    e["expected"] = expected
-    e["score"] = slow.score(s, c, day[f], rules["cohort"], frequent)
-    e["readings"] = slow.learned(s, f)
-    e["days"] = s["slow_day"] - since + 1
-
-
-@njit
-def follow(  # type: ignore[no-untyped-def]
-    row,
-    at,
-    received,
-    offset,
-    x,
-    centre,
-    half,
-    settled,
-    new_half_hour,
-    s,
-    patient,
-    rules,
-    vital,
-    code,
-    buffer,
-    event,
-    out,
-):
-    """Follow a series over days.
-
-    A frequent vital is followed from morning to morning and judged when its night is over; a sparse one
-    over local days, judged with each reading. Readings count once the course of the day is `settled`.
-    """
-    frequent = vital["frequent"]
-    local = at + offset * 1000
-    number = (local - (rules["day_from"] if frequent else 0)) // DAY_MILLISECONDS
-    if number > s["slow_day"] or not frequent:
-        day = np.empty(FEATURES)
-        if number > s["slow_day"]:
-            slow.features(s, frequent, day)
-            if not np.isnan(day[0]):
-                if frequent:
-                    judge_day(row, at, received, offset, s, day, rules, frequent, event, out)
-                start = s["slow_day"] * DAY_MILLISECONDS - offset * 1000
-                start += rules["day_from"] if frequent else 0
-                out[1] = put_trend(buffer, out[1], patient, code, start, s, day, rules, vital)
-                frozen = s["slow_open"] > 0
-                for j in range(LIMITS):
-                    frozen = frozen or s["limits"][j]["open"] > 0
-                slow.close(s, day, rules, frozen, frequent)
-            slow.begin(s, number)
-            new_half_hour = 1
-        if not frequent:
-            slow.add(s, x, x, 0.0, True, new_half_hour)
-            slow.features(s, frequent, day)
-            judge_day(row, at, received, offset, s, day, rules, frequent, event, out)
-            return
-    if not settled:
-        return
-    awake = local % DAY_MILLISECONDS - rules["day_from"]
-    if awake < 0:
-        awake += DAY_MILLISECONDS
-    length = rules["day_until"] - rules["day_from"]
-    if awake < length or awake >= length + slow.ASLEEP_AFTER:
-        slow.add(s, x, centre, half, awake >= length, new_half_hour)
 
 
 @njit
@@ -375,7 +188,7 @@ def read_one(  # type: ignore[no-untyped-def]
             e["low"] = centre - half
             e["high"] = centre + half
             e["readings"] = int(s["n"])
-        settled = s["profile_count"][half_hour] >= slow.SETTLED and s["n"] > acute.WARM
+        settled = s["profile_count"][half_hour] >= slow.SETTLED and acute_ready(s)
     follow(
         row,
         at,

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from models.pipeline import Ledger
+from models.outputs import Ledger
 from streams import metrics, pulse
 from streams.crash_points import reach
 from streams.state_table import UP_TO

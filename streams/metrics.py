@@ -20,7 +20,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from models.pipeline import Ledger, Outputs
+from models.outputs import Ledger, Outputs
 from models.wire import REASONS
 from streams.settings import Settings
 

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models.pipeline import Ledger, Pipeline
+from models.outputs import Ledger
+from models.pipeline import Pipeline
 from models.plan import Plan, plan_record
 from models.plan_file import parse_plans
 from streams.configuration import load_catalog, load_default_plan, load_templates

@@ -7,11 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from models.actions import Action
 from models.calibration import Calibration
 from models.decode import Reading
 from models.joint import Joint
 from models.news2 import News2
-from models.pipeline import Action, Ledger
+from models.outputs import Ledger
 from models.plan import Baseline, Expectation, Gain, Limit, Plan
 from models.rivers.plan import Estimator
 from models.verdicts.calibration import LikelihoodCalibration

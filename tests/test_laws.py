@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.catalog import Catalog
-from models.pipeline import Ledger, Outputs, Pipeline
+from models.outputs import Ledger, Outputs
+from models.pipeline import Pipeline
 from models.plan import Plan
 from streams.zones import zone
 from tests.logs import WEEK, Entry, logs

@@ -14,7 +14,7 @@ from aiohttp.test_utils import unused_port
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.pipeline import Outputs
+from models.outputs import Outputs
 from models.triage import Transition
 from models.wire import REASONS, Reject
 from streams import logs, metrics

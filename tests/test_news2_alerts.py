@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from models.catalog import Catalog
-from models.pipeline import Outputs, Pipeline
+from models.outputs import Outputs
+from models.pipeline import Pipeline
 from models.plan_file import parse_plans
 from models.strict import ConfigurationError
 from streams.zones import zone
@@ -116,7 +117,7 @@ def test_a_plan_that_drops_news2_resolves_its_alert(pipeline: Pipeline) -> None:
 
 def test_the_state_of_a_score_survives_a_restart(catalog: Catalog, pipeline: Pipeline) -> None:
     feed(pipeline, ADULT, [(0, "heart-rate", 95), (1, "spo2", 90)])
-    other = Pipeline(catalog, pipeline.default, pipeline._zones)
+    other = Pipeline(catalog, pipeline.default, pipeline.zones)
     other.restore(pipeline.snapshot())
     after = other.process([reading("p-one", "spo2", 90, START + 9 * MINUTE)], [START + 9 * MINUTE], [9])
     assert [a["event"] for a in alerts(after)] == ["opened"]

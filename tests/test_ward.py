@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models.pipeline import Ledger, Pipeline
+from models.outputs import Ledger
+from models.pipeline import Pipeline
 from streams.configuration import load_catalog, load_default_plan
 from streams.ingest.clock import TICK, ticks_between
 from streams.ward import Arrival, Ward

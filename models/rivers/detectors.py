@@ -18,10 +18,12 @@ from models import kernel
 from models import record as R
 from models.calibration import SHIPPED, UNKNOWN
 from models.catalog import Catalog, Vital
+from models.closing import DAY_MILLISECONDS
 from models.plan import Baseline, Gain, Limit, Plan
 from models.rules import RuleSets, compile_catalog
 from models.score import gain, joint, news2
 from models.score.acute_parameters import parameters
+from models.state import NEVER
 
 Reading = dict[base.typing.FeatureName, Any]
 HOUR: Final = several.HOUR
@@ -93,7 +95,7 @@ class _Series(_Detector):
             self._vitals,
             self._codes,
             *_ZONES,
-            np.full(1, kernel.NEVER),
+            np.full(1, NEVER),
             np.zeros(1, np.int32),
             np.zeros((1, len(R.FATES)), np.int64),
             np.zeros(1, np.bool_),
@@ -212,7 +214,7 @@ class WeightGain(_Series):
         self._begin(Plan("*", "x", "1", gains=(rule,)), ("1d",))
 
     def _score(self, at: int, value: float) -> float:
-        low = gain.lowest(self._series[0], at // kernel.DAY_MILLISECONDS, self.days)
+        low = gain.lowest(self._series[0], at // DAY_MILLISECONDS, self.days)
         return max(0.0, value - low) / self.amount if low < WIDEST else 0.0
 
 

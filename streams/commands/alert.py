@@ -6,8 +6,8 @@ from typing import Any, Final
 import click
 import msgspec
 
+from models.actions import Action
 from models.decode import is_name
-from models.pipeline import Action
 from models.strict import nearest
 from models.times import rfc3339
 from models.triage import VERDICTS

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from models.pipeline import Action
+from models.actions import Action
 from models.plan import Plan, plan_record
 from models.strict import nearest
 from streams.commands.alert import Name, by_option

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from models.catalog import Catalog
-from models.pipeline import Ledger, Pipeline
+from models.outputs import Ledger
+from models.pipeline import Pipeline
 from models.plan import Plan
 from models.times import rfc3339
 from streams.configuration import load_catalog, load_default_plan

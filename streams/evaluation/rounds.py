@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
+from models.actions import Action
 from models.catalog import Catalog
-from models.pipeline import Action, Pipeline
+from models.pipeline import Pipeline
 from models.plan import Plan
 from models.verdicts.calibration import LikelihoodCalibration
 from models.verdicts.learner import Learner

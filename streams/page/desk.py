@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
+from models.actions import Action
 from models.catalog import Catalog
 from models.decode import is_name
-from models.pipeline import Action
 from models.plan import Plan, decode_plan
 from models.times import rfc3339
 from streams.alerts import refusal

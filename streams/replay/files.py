@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from models.pipeline import Ledger, Pipeline
+from models.outputs import Ledger
+from models.pipeline import Pipeline
 from models.wire import reject_body
 from streams.replay import Journey
 

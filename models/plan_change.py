@@ -1,0 +1,121 @@
+"""A plan takes hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
+
+import numpy as np
+
+from models import joint, news2
+from models.decisions import clear_cause
+from models.decode import Other
+from models.partition import Partition
+from models.plan import Plan, decode_plan
+from models.rules import allowance, gains_of, limits_of
+from models.state import Patient
+
+
+def take(partition: Partition, item: Other, received: int, offset: int) -> None:
+    """A plan of the log, for one patient or for everyone without one of their own."""
+    try:
+        plan = decode_plan(item.data, partition.catalog, partition.zones)
+    except ValueError as error:
+        partition.reject("invalid-plan", str(error), offset, item.data)
+        return
+    partition.count("plans", offset)
+    if plan.patient == "*":
+        if offset > partition.state.stamps[0]:
+            partition.state.defaults.append((offset, plan))
+            partition.state.dirty[0] = True
+        before, partition.default = partition.default, plan
+        for patient in partition.state.roster:
+            if patient.plan is None and offset > partition.state.stamps[patient.block]:
+                _apply(partition, patient, before, plan, received)
+        return
+    patient = partition.state.by_name.get(plan.patient) or partition.add_patient(plan.patient)
+    before, patient.plan = partition.plan_of(patient), plan
+    _apply(partition, patient, before, plan, received)
+
+
+def _apply(partition: Partition, patient: Patient, before: Plan, plan: Plan, received: int) -> None:
+    """Let a plan take hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
+    partition.state.dirty[patient.block] = True
+    partition.enrol(patient, plan)
+    partition.out.alerts += partition.watches.apply(patient, before, plan, received)
+    if before.joint != plan.joint:
+        partition.out.alerts += joint.forget(patient.desk, received)
+        patient.interplay = None
+    if before.news2 != plan.news2:
+        _forget_risk(partition, patient, received)
+    for expectation in plan.expectations:
+        vital = partition.catalog.index[expectation.vital]
+        if expectation.required and vital not in patient.rows:
+            partition.add_series(patient, vital)
+    for vital, row in patient.rows.items():
+        code, series = partition.catalog.vitals[vital].code, partition.state.series[row]
+        partition.state.rule_index[row] = partition.rule(patient, vital)
+        group = "symptom" if partition.catalog.vitals[vital].symptom else "limit"
+        _keep_limits(partition, patient, series, before, plan, code, group, received)
+        _keep_gains(partition, patient, series, before, plan, code, received)
+        _expect(partition, patient, series, row, plan, code, received)
+
+
+def _keep_limits(
+    partition: Partition,
+    patient: Patient,
+    series: np.void,
+    before: Plan,
+    plan: Plan,
+    code: str,
+    group: str,
+    received: int,
+) -> None:
+    """Limits that another plan keeps go on, maybe in another place; those that it dropped resolve."""
+    old = {limit: series["limits"][j].copy() for j, limit in enumerate(limits_of(before, code))}
+    kept = limits_of(plan, code)
+    series["limits"] = np.zeros_like(series["limits"])
+    for j, limit in enumerate(kept):
+        if limit in old:
+            series["limits"][j] = old[limit]
+    for limit, was in old.items():
+        if was["open"] and limit not in kept:
+            clear_cause(partition, patient, f"{group}/{limit.direction}/{code}", limit.rule, received, None)
+
+
+def _keep_gains(
+    partition: Partition,
+    patient: Patient,
+    series: np.void,
+    before: Plan,
+    plan: Plan,
+    code: str,
+    received: int,
+) -> None:
+    """Gains that another plan keeps go on, maybe in another place; those that it dropped resolve."""
+    old, kept = gains_of(before, code), gains_of(plan, code)
+    was = series["gain_open"].copy()
+    series["gain_open"] = 0
+    for j, gain in enumerate(old):
+        if gain in kept and (not gain.of or before.dry_weight == plan.dry_weight):
+            series["gain_open"][kept.index(gain)] = was[j]
+        elif was[j]:
+            patient.held.pop(gain.rule, None)
+            clear_cause(partition, patient, f"trend/gain/{code}", gain.rule, received, None)
+
+
+def _forget_risk(partition: Partition, patient: Patient, received: int) -> None:
+    """Another NEWS2 holds, or none: the risk that stood resolves, the next scores find it anew."""
+    record = partition.state.patients[patient.row]
+    if record["band"]:
+        clear_cause(partition, patient, news2.CAUSE, news2.rule_of(int(record["band"])), received, None)
+    record["band"] = record["band_readings"] = record["band_next"] = record["band_parts"] = 0
+
+
+def _expect(
+    partition: Partition, patient: Patient, series: np.void, row: int, plan: Plan, code: str, received: int
+) -> None:
+    """Start the wait for a vital anew under a plan."""
+    expectation = next((e for e in plan.expectations if e.vital == code), None)
+    waits = expectation is not None and (expectation.required or bool(series["seen"]))
+    if series["silent"] and not waits:
+        clear_cause(partition, patient, f"silence/{code}", "silence", received, None)
+        series["silent"] = 0
+    if not series["silent"]:
+        series["deadline"] = received + allowance(expectation) if expectation and waits else 0
+    partition.state.due[row] = 0
