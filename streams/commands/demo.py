@@ -40,8 +40,7 @@ SAYS: Final = {
         "page": "Page:      {address}",
         "replaying": "Replaying {days} days of {patients} patients, so that every baseline is mature …",
         "file": "Playing {file} …",
-        "history": "{count} records replayed in {seconds} s ({rate}/s); "
-        "{older} earlier notices not shown.",
+        "history": "{count} records replayed in {seconds} s ({rate}/s); {older} earlier notices not shown.",
         "live": "Live from here: {speed} s of the ward in one of ours. Ctrl-C ends.",
         "played": "{count} records played in {seconds} s ({rate}/s). The page stays; Ctrl-C ends.",
         "first": "First alert {seconds} s after the start.",
@@ -57,8 +56,7 @@ SAYS: Final = {
         "history": "{count} enregistrements relus en {seconds} s ({rate}/s) ; "
         "{older} avis plus anciens non montrés.",
         "live": "En direct : {speed} s du service en une des nôtres. Ctrl-C termine.",
-        "played": "{count} enregistrements lus en {seconds} s ({rate}/s). La page reste ; "
-        "Ctrl-C termine.",
+        "played": "{count} enregistrements lus en {seconds} s ({rate}/s). La page reste ; Ctrl-C termine.",
         "first": "Première alerte {seconds} s après le démarrage.",
         "bye": "Terminé ; le dossier temporaire est supprimé.",
         "crash": "Le worker s'est arrêté de lui-même :",
