@@ -23,6 +23,12 @@ class Authority:
         _openssl(*NEW, *signed, *loopback, "-subj", f"/CN={name}", *files)
         return certificate, key
 
+    def lock(self, key: Path) -> Path:
+        """The key, encrypted."""
+        locked = key.with_suffix(".locked")
+        _openssl("pkcs8", "-topk8", "-in", str(key), "-out", str(locked), "-passout", "pass:of-the-key")
+        return locked
+
 
 def _openssl(*arguments: str) -> None:
     done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, timeout=60)
