@@ -6,10 +6,12 @@ from typing import Any
 
 import faust
 import mode
+from faust.auth import Credentials
 from faust.transport.drivers import TRANSPORTS
 
 from streams import health, metrics
 from streams.agents import notify, store, watch
+from streams.kafka_access import ssl_context
 from streams.settings import Settings
 from streams.transports.log.store import Log
 
@@ -59,6 +61,7 @@ def create_app(settings: Settings, roles: set[str]) -> App:
     app = App(
         name,
         broker=broker,
+        broker_credentials=_credentials(settings),
         store="memory://",
         processing_guarantee="at_least_once",
         agent_supervisor=mode.CrashingSupervisor,
@@ -85,6 +88,21 @@ def create_app(settings: Settings, roles: set[str]) -> App:
     metrics.attach(app, settings)
     health.attach(app, settings)
     return app
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    """How Faust's clients come into Kafka; None over an open line."""
+    context, password = ssl_context(settings), settings.kafka_password
+    if context is None:
+        return None
+    if settings.kafka_security_protocol == "SSL" or password is None:
+        return faust.SSLCredentials(context)
+    return faust.SASLCredentials(
+        username=settings.kafka_user,
+        password=password.get_secret_value(),
+        ssl_context=context,
+        mechanism=settings.kafka_sasl_mechanism,
+    )
 
 
 def _query(broker: str) -> str:

@@ -80,7 +80,7 @@ def open_log(settings: Settings, make: bool = True) -> Log | KafkaLog:
         return Log(folder, partitions=settings.partitions)
     from streams.transports.kafka_log import KafkaLog  # a quarter of a second that the embedded log is spared
 
-    return KafkaLog(settings.broker)
+    return KafkaLog(settings)
 
 
 def received_now(settings: Settings, log: Log | KafkaLog, partition: int) -> int:

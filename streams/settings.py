@@ -13,11 +13,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from models.strict import ConfigurationError, Fault, load_toml, nearest
 from streams.configuration import read
 from streams.endpoints import Endpoint, web_address
+from streams.kafka_access import KafkaAccess, access_faults
 
 REMEDIES = {  # by the beginning of pydantic's name of a fault
     "missing": "add it",
@@ -30,18 +31,11 @@ REMEDIES = {  # by the beginning of pydantic's name of a fault
     "string": 'write text in quotes: "…"',
     "list": 'write [{"name":…,"url":…,"secret":…}]',
 }
-BESIDE = (
-    "config",
-    "secrets",
-    "recordings",
-    "test_kafka",
-    "live",
-    "crash_at",
-    "crash_test",
-)  # VIGIE_… names that are no settings
+# VIGIE_… names that are no settings
+BESIDE = ("config", "secrets", "recordings", "test_kafka", "live", "crash_at", "crash_test")
 
 
-class Settings(BaseSettings):
+class Settings(KafkaAccess):
     """All settings, with their defaults; times in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="VIGIE_", extra="forbid", hide_input_in_errors=True)
@@ -116,7 +110,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Every secret in clear, for the logs to look out for. Never print these."""
-        found = [endpoint.secret for endpoint in self.endpoints] + [self.influx_token]
+        found = [endpoint.secret for endpoint in self.endpoints] + [self.influx_token, self.kafka_password]
         return [secret.get_secret_value() for secret in found if secret is not None]
 
 
@@ -185,7 +179,8 @@ def _fault(found: ErrorDetails, values: dict[str, Any], file: str | None) -> Fau
 
 def _whole_faults(settings: Settings, file: str | None) -> list[Fault]:
     """Faults that no single setting shows."""
-    source, faults = file or "environment", []
+    source = file or "environment"
+    faults = access_faults(settings, source)
     if settings.sink == "influx":
         for key in ("influx_url", "influx_org", "influx_bucket", "influx_token"):
             value = getattr(settings, key)

@@ -5,8 +5,8 @@ Faust declares none of them on Kafka: partitions, retention and compaction are d
 
 from typing import Any, Final
 
+from streams.kafka_access import client_options
 from streams.settings import Settings
-from streams.transports.kafka_log import addresses
 from streams.transports.log.store import Log
 
 DAY: Final = 86_400_000  # ms
@@ -48,7 +48,7 @@ def make_in_kafka(settings: Settings, check_only: bool = False) -> list[str]:
     """
     from kafka.admin import ConfigResource, KafkaAdminClient
 
-    admin = KafkaAdminClient(bootstrap_servers=addresses(settings.broker))
+    admin = KafkaAdminClient(**client_options(settings.broker, settings))
     try:
         wanted, present = topics(settings), set(admin.list_topics())
         missing = [name for name in wanted if name not in present]

@@ -5,20 +5,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from kafka import TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from streams.settings import Settings
 from streams.topics import make_in_kafka, make_in_log
 from streams.transports.kafka_log import KafkaLog
 from streams.transports.log.cleaning import clean
-from streams.transports.log.store import Log
+from streams.transports.log.store import Log, Place, Record
 from tests import workers
 
+CONSUMED = ("readings", "results", "alerts")
 AT_ONCE = {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "100"}
 
 
@@ -26,6 +28,7 @@ class Transport:
     """A deployment of one prefix on a transport."""
 
     broker: str
+    log: Any
 
     def __init__(self, folder: Path, prefix: str) -> None:
         self.folder, self.prefix = folder, prefix
@@ -47,6 +50,40 @@ class Transport:
         self.consumers.append(Consumer(self, len(self.consumers)))
         return self.consumers[-1]
 
+    def start(self, **more: str) -> subprocess.Popen[bytes]:
+        """A worker of all roles; what it says is in worker.txt of the folder."""
+        with (self.folder / "worker.txt").open("ab") as out:
+            return subprocess.Popen(
+                [*workers.VIGIE, "worker"], env={**self.environment, **more}, stdout=out, stderr=out
+            )
+
+    def committed(self) -> dict[Place, int]:
+        """What the workers have committed of each partition that they read."""
+        raise NotImplementedError
+
+    def wait_until_drained(self, seconds: float = 180) -> None:
+        """Until every record of every consumed topic is committed."""
+        topics, until = [self.topic(name) for name in CONSUMED], time.monotonic() + seconds
+        while time.monotonic() < until:
+            wanted = {place: end for place, end in self.log.refresh().items() if place[0] in topics and end}
+            committed = self.committed()
+            if wanted and all(committed.get(place) == end for place, end in wanted.items()):
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"not drained: {(self.folder / 'worker.txt').read_text()[-2000:]}")
+
+    def records(self, name: str) -> Iterator[Record]:
+        """All records of a topic, partition by partition."""
+        for place in sorted(self.log.refresh()):
+            if place[0] == self.topic(name):
+                yield from workers.records(self.log, place)
+
+    def told(self) -> tuple[set[bytes], set[bytes]]:
+        """(result lines, alert bodies) as sets, as a reader downstream keeps them by key."""
+        frames = [record.value or b"" for record in self.records("results")]
+        lines = {line for frame in frames for line in frame.splitlines()}
+        return lines, {record.value or b"" for record in self.records("alerts")}
+
     def close(self) -> None:
         for consumer in self.consumers:
             consumer.kill()
@@ -56,8 +93,12 @@ class Embedded(Transport):
     def __init__(self, folder: Path, prefix: str) -> None:
         super().__init__(folder, prefix)
         self.broker = f"log://{folder}"
-        self.log: Any = Log(folder)
+        self.log = Log(folder)
         make_in_log(self.settings, self.log)
+
+    def committed(self) -> dict[Place, int]:
+        found: dict[Place, int] = self.log.committed(self.prefix)
+        return found
 
     def compacted(self) -> str:
         """A topic that keeps the newest record of each key."""
@@ -83,8 +124,14 @@ class OnKafka(Transport):
         super().__init__(folder, prefix)
         self.address, self.broker = address, f"batch://{address}"
         assert make_in_kafka(self.settings) == []
-        self.log: Any = KafkaLog(self.broker)
+        self.log = KafkaLog(self.settings)
         self.admin = KafkaAdminClient(bootstrap_servers=address)
+        self._group = KafkaConsumer(bootstrap_servers=address, group_id=prefix, enable_auto_commit=False)
+
+    def committed(self) -> dict[Place, int]:
+        places = [(self.topic(n), p) for n in CONSUMED for p in range(self.settings.partitions)]
+        found = {place: self._group.committed(TopicPartition(*place)) for place in places}
+        return {place: int(offset) for place, offset in found.items() if offset is not None}
 
     def compacted(self) -> str:
         name = f"{self.prefix}.compacted"
@@ -102,6 +149,7 @@ class OnKafka(Transport):
     def close(self) -> None:
         super().close()
         self.admin.close()
+        self._group.close()
         self.log.close()
 
 

@@ -5,14 +5,15 @@ Both ends are this process, so the figure holds the client's way to the broker a
 
 import threading
 import time
+from typing import Any
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from models.times import rfc3339
 from streams.bench.deployment import NotAnswered, crisis, prepare, worker
+from streams.kafka_access import client_options
 from streams.settings import Settings
-from streams.transports.kafka_log import addresses
 
 RATE = 1000  # readings/s
 PROBES = 20  # of them, each second, the second reading of a crisis
@@ -27,8 +28,8 @@ class _Alert(msgspec.Struct):
 class Listener:
     """Notes when the alert of each patient was read."""
 
-    def __init__(self, servers: list[str], topic: str, partitions: int) -> None:
-        self._consumer = KafkaConsumer(bootstrap_servers=servers, fetch_max_wait_ms=100)
+    def __init__(self, options: dict[str, Any], topic: str, partitions: int) -> None:
+        self._consumer = KafkaConsumer(**options, fetch_max_wait_ms=100)
         self._consumer.assign([TopicPartition(topic, p) for p in range(partitions)])
         self._consumer.seek_to_beginning()
         self.seen: dict[str, float] = {}
@@ -54,9 +55,9 @@ class Listener:
 def measure(settings: Settings, seconds: float) -> list[float]:
     """Milliseconds of each probe, sorted. Raises NotAnswered when an alert does not come."""
     ours = prepare(settings)
-    servers = addresses(ours.broker)
-    producer = KafkaProducer(bootstrap_servers=servers, linger_ms=0, acks=1)
-    listener = Listener(servers, ours.topic("alerts"), ours.partitions)
+    options = client_options(ours.broker, ours)
+    producer = KafkaProducer(**options, linger_ms=0, acks=1)
+    listener = Listener(options, ours.topic("alerts"), ours.partitions)
     try:
         with worker(ours):
             _first_alert(producer, listener, ours.topic("readings"))

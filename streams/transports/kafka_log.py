@@ -8,17 +8,14 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
+from streams.kafka_access import client_options
+from streams.settings import Settings
 from streams.transports import LogUnusable
 from streams.transports.log.store import Place, Record, Row, partition_of
 
 TIMEOUT: Final = 30.0  # seconds until an append counts as failed
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def addresses(broker: str) -> list[str]:
-    """batch://a:9092;b:9092 → ["a:9092", "b:9092"]."""
-    return [part.rpartition("//")[2] for part in broker.split(";") if part]
 
 
 def _asking(
@@ -41,14 +38,12 @@ class KafkaLog:
     """Topics of a cluster. Every method raises LogUnusable when it does not answer."""
 
     @_asking
-    def __init__(self, broker: str) -> None:
-        self.broker = broker
-        self._servers = addresses(broker)
+    def __init__(self, settings: Settings) -> None:
+        self.broker = settings.broker
+        self._options = client_options(settings.broker, settings)
         self._producer: Any = None
         self._admin: Any = None
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=self._servers, enable_auto_commit=False, consumer_timeout_ms=1000
-        )
+        self._consumer = KafkaConsumer(**self._options, enable_auto_commit=False, consumer_timeout_ms=1000)
         self._at: tuple[Place, int] | None = None
 
     def close(self) -> None:
@@ -75,7 +70,7 @@ class KafkaLog:
     def append(self, rows: Sequence[Row]) -> list[tuple[int, int]]:
         """Append rows; returns (partition, offset) of each, once all replicas in sync have them."""
         if self._producer is None:
-            self._producer = KafkaProducer(bootstrap_servers=self._servers, linger_ms=5, acks="all")
+            self._producer = KafkaProducer(**self._options, linger_ms=5, acks="all")
         sent = [
             self._producer.send(
                 topic,
@@ -135,7 +130,7 @@ class KafkaLog:
     def committed(self, group: str) -> dict[Place, int]:
         """What a group has committed; nothing as long as the cluster knows no group at all."""
         if self._admin is None:
-            self._admin = KafkaAdminClient(bootstrap_servers=self._servers)
+            self._admin = KafkaAdminClient(**self._options)
         try:
             found = self._admin.list_group_offsets({group: None})[group]
         except CoordinatorNotAvailableError:
