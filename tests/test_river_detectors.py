@@ -15,6 +15,7 @@ from models.pipeline import Pipeline
 from models.plan import Plan
 from models.plan_file import parse_plans
 from models.rivers import detectors
+from models.rivers.ramp import GradualChange
 from models.rules import limits_of
 from models.times import rfc3339
 from streams.configuration import load_templates
@@ -53,6 +54,8 @@ KINDS = {
     "acute": detectors.AcuteBaseline(feature="heart-rate"),
     "days": detectors.ChangeOverDays(feature="heart-rate"),
     "days-weight": detectors.ChangeOverDays(False, "body-weight", feature="weight"),
+    "gain-over-days": GradualChange(feature="weight"),
+    "loss-over-days": GradualChange("below", "spo2", feature="spo2"),
     "gain": detectors.WeightGain(feature="weight"),
     "news2": detectors.EarlyWarningScore(),
     "joint": detectors.JointDeparture(VITALS),
@@ -60,7 +63,7 @@ KINDS = {
 
 
 def test_every_detector_is_checked() -> None:
-    assert {type(model) for model in KINDS.values()} == set(detectors.DETECTORS)
+    assert {type(model) for model in KINDS.values()} == {*detectors.DETECTORS, GradualChange}
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -180,6 +183,30 @@ def test_a_weight_gain_scores_above_one_where_the_pipeline_alerts(catalog: Catal
         feed(pipeline, "body-weight", x, at)
         opened = bool(pipeline.state.series[0]["gain_open"][0])
         assert opened == (score > 1.0 or (before and score > 0.5))
+
+
+def test_a_weight_that_creeps_up_scores_as_in_the_pipeline(catalog: Catalog) -> None:
+    own = '[[plan]]\npatient = "*"\nprogramme = "own"\nversion = "1"\n[[plan.baselines]]\n'
+    text = own + 'vital = "body-weight"\nacute = 0.0\ntrend = "above"\nseverity = "low"\n'
+    (plan,) = parse_plans(text, "plan", catalog, {}, zone)
+    pipeline, gain, loss = Pipeline(catalog, plan, zone), GradualChange(), GradualChange("below")
+    rng = np.random.default_rng(6)
+    weights = np.round(80 + rng.normal(0, 0.3, 50) + 0.35 * np.clip(np.arange(50) - 42, 0, 4), 1)
+    scores, expected, alerted = [], [], []
+    for i, x in enumerate(weights.tolist()):
+        reading = {"value": x, "at": START + i * 86_400_000}
+        scores.append((gain.score_one(reading), loss.score_one(reading)))
+        gain.learn_one(reading)
+        loss.learn_one(reading)
+        feed(pipeline, "body-weight", x, reading["at"])
+        s = pipeline.state.series[0]
+        expected.append(float(s["slow_sum"][0]))
+        alerted.append(bool(s["slow_open"]))
+    assert [score for score, _ in scores] == expected
+    assert not any(alerted[:43])
+    assert any(alerted[43:47])
+    assert max(score for score, _ in scores[43:47]) > 2 * max(score for score, _ in scores[:43])
+    assert not any(score for _, score in scores[45:48])
 
 
 @pytest.mark.parametrize("name", ["limit", "gain", "news2", "joint"])

@@ -24,6 +24,7 @@ from streams.cli import main
 from streams.evaluation import nurses
 from streams.evaluation.refit import Refit
 from streams.evaluation.rounds import rounds
+from streams.evaluation.verdicts import RefitLearner
 from streams.verdicts import prequential
 from streams.zones import zone
 from tests.logs import START, reading
@@ -206,6 +207,18 @@ def test_nurses_who_change_their_mind_shorten_the_memory() -> None:
     assert np.mean(right) > 0.65
 
 
+@pytest.mark.parametrize("seed", [5, 15, 25])
+def test_the_batch_refit_is_of_the_very_labels_that_the_learner_holds(seed: int) -> None:
+    online, batch = Learner(), RefitLearner()
+    for features, actionable in cases(400, seed) + cases(200, seed + 1, sign=-1):
+        batch.likelihood(features)
+        online.learn(features, actionable)
+        batch.learn(features, actionable)
+    assert online.drifts
+    assert batch.drifts == online.drifts
+    assert list(batch.memory) == list(online.memory)
+
+
 def test_nothing_is_said_before_enough_verdicts_of_both_kinds() -> None:
     learner = Learner()
     for features, _ in cases(LEAST + 5, 1):
@@ -280,10 +293,30 @@ def test_learn_says_what_is_missing(judged: list[Alert], tmp_path: Path) -> None
 
 def test_the_evaluation_prints_and_writes_its_tables(tmp_path: Path) -> None:
     made = CliRunner().invoke(
-        main, ["evaluate", "verdicts", "--patients", "16", "--days", "60", "--out", str(tmp_path)]
+        main,
+        [
+            "evaluate",
+            "verdicts",
+            "--patients",
+            "16",
+            "--days",
+            "60",
+            "--seed",
+            "11",
+            "--seed",
+            "12",
+            "--out",
+            f"{tmp_path}",
+        ],
     )
     assert made.exit_code == 0, made.output
     tables = json.loads((tmp_path / "verdicts.json").read_text())["tables"]
-    orders = {row["ordered by"]: row["AUC"] for row in next(iter(tables.values()))}
+    first, by_seed = next(iter(tables.values())), tables["AUC by seed; last: greatest of any seed"]
+    orders = {row["ordered by"]: row["AUC"] for row in first}
+    assert [row["seed"] for row in by_seed] == ["11", "12", "mean"]
+    assert by_seed[0]["online, all"] == orders["learned online"]
+    assert by_seed[2]["refit, all"] == pytest.approx(
+        (by_seed[0]["refit, all"] + by_seed[1]["refit, all"]) / 2
+    )
     assert orders["learned online"] == pytest.approx(orders["batch refit of the same labels"], abs=0.02)
     assert (tmp_path / "verdicts-1.svg").exists()

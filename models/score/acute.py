@@ -4,7 +4,8 @@ Eight channels, each calibrated to its own series, joined to one score: level ov
 span, surprise for the hour of day, variability, surprise of the sequence, and three records (the
 value, its short mean, its standardised short mean, outside all that was seen). Higher is stranger;
 about 1 per channel is one reading in ten, 2 one in a hundred. Every update is winsorised, so that a
-spike teaches little. O(1) state; plain loops in log order.
+spike teaches little. O(1) state; plain loops in log order. No denominator can be 0, so divisions are
+compiled without Python's check of each: the same bits, a tenth faster.
 """
 
 import math
@@ -36,7 +37,7 @@ CALM_SHARE = 0.5  # an episode ends when the score stays under this share of the
 CALM_READINGS = 6  # … for this many readings
 
 
-@njit
+@njit(error_model="numpy")
 def _surprise(counts, row, bin_, prior):  # type: ignore[no-untyped-def]
     """-ln of the bin's probability in its context, then count the bin."""
     total = 0
@@ -59,7 +60,7 @@ def band(s, half_hour, p):  # type: ignore[no-untyped-def]
     return centre, 3.0 * 1.2533 * s["residual_deviation"] * scale
 
 
-@njit
+@njit(error_model="numpy")
 def score(s, x, half_hour, context, p):  # type: ignore[no-untyped-def]
     """Score one reading against the series, then learn it.
 

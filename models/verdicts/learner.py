@@ -71,21 +71,24 @@ class Learner:
         self._fading = Model(KalmanLogisticRegression(forgetting=FADING))
         self._burden, self._since = 0.0, 0
 
+    @property
+    def ready(self) -> bool:
+        """Whether LEAST verdicts, of both kinds, are known."""
+        return self.learned >= LEAST and len(self._kinds) == 2
+
     def likelihood(self, features: Features) -> float | None:
-        """How likely an alert is to be actionable; None until LEAST verdicts, of both kinds, are known."""
-        if self.learned < LEAST or len(self._kinds) < 2:
-            return None
-        return self._model.likelihood(features)
+        """How likely an alert is to be actionable; None until the learner is ready."""
+        return self._model.likelihood(features) if self.ready else None
 
     def learn(self, features: Features, actionable: bool) -> None:
         """Take one verdict; when the past has become a burden, forget what is older than that."""
-        said, faded = self.likelihood(features), self._fading.likelihood(features)
+        ready, said, faded = self.ready, self._model.likelihood(features), self._fading.likelihood(features)
         self.learned += 1
         self._kinds.add(actionable)
         self.memory.append((features, actionable))
         self._model.learn(features, actionable)
         self._fading.learn(features, actionable)
-        if said is None:
+        if not ready:
             return
         self._burden += _support(faded, actionable) - _support(said, actionable)
         if self._burden <= 0:
@@ -107,7 +110,7 @@ class Learner:
         regression = self._model.classifier
         if not isinstance(regression, KalmanLogisticRegression):
             raise TypeError("only a regression is a dot product")
-        if self.likelihood({}) is None:
+        if not self.ready:
             raise ValueError(f"{self.learned} verdicts; {LEAST} are needed, and of both kinds")
         seen = [dense(features) for features, _ in self.memory]
         scaler = self._model.scaler

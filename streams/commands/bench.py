@@ -5,7 +5,7 @@ import os
 import click
 
 from models.record import SERIES
-from streams.bench import core, worker
+from streams.bench import core, detectors, worker
 from streams.settings import load_settings
 
 
@@ -42,6 +42,11 @@ def command(
             f"{shape.name:34} {figure.rate:12,.0f} {figure.line_bytes:16.0f} {figure.state_bytes:13,.0f}"
         )
     click.echo(f"a series record has {SERIES.itemsize} bytes")
+    click.echo(f"{f'detectors alone, {detectors.COUNT:,} series':34} {'ns/reading':>12}")
+    for cost in detectors.measure():
+        click.echo(f"{cost.name:34} {cost.nanoseconds:12,.0f}")
+    together = detectors.several()
+    click.echo(f"{together.name:34} {together.nanoseconds:12,.0f} ns")
     os.sched_setaffinity(0, everything)
     if core_only:
         return

@@ -23,6 +23,7 @@ from streams.evaluation.measures import auroc
 from streams.evaluation.refit import Refit
 from streams.evaluation.report import Curve, Plot, Row, Table, tell
 from streams.evaluation.rounds import rounds
+from streams.evaluation.verdict_seeds import ADWIN, ONLINE, REFIT, WITHOUT, compared
 from streams.verdicts import Alert, Case, prequential
 
 BINS: Final = 10
@@ -39,8 +40,8 @@ class RefitLearner(Learner):
     _fit: tuple[int, Refit] | None = None
 
     def likelihood(self, features: Mapping[str, float]) -> float | None:
-        """As the learner says it, by the batch fit."""
-        if super().likelihood(features) is None:
+        """As the learner says it, by the batch fit; when to forget stays the online learner's decision."""
+        if not self.ready:
             return None
         if self._fit is None or self._fit[0] != self.learned:
             self._fit = self.learned, Refit(list(self.memory))
@@ -76,18 +77,18 @@ def judged(transitions: list[Alert]) -> Judged:
     """Every learner over the same transitions."""
     online = Learner()
     learners = {
-        "learned online": online,
-        "batch refit of the same labels": RefitLearner(),
-        "drift by River's ADWIN": AdwinLearner(),
-        "without drift detector": Learner(math.inf),
+        ONLINE: online,
+        REFIT: RefitLearner(),
+        ADWIN: AdwinLearner(),
+        WITHOUT: Learner(math.inf),
         "River's LogisticRegression (Adam 0.02)": Learner(
             classifier=lambda: linear_model.LogisticRegression(optim.Adam(0.02), l2=0.001)
         ),
         "River's ARFClassifier": Learner(classifier=lambda: forest.ARFClassifier(seed=1)),
     }
     found = {name: prequential(transitions, learner) for name, learner in learners.items()}
-    kept = [i for i, case in enumerate(found["learned online"]) if case.said is not None]
-    cases = [found["learned online"][i] for i in kept]
+    kept = [i for i, case in enumerate(found[ONLINE]) if case.said is not None]
+    cases = [found[ONLINE][i] for i in kept]
     said = {name: np.array([told[i].said for i in kept], float) for name, told in found.items()}
     grave = np.array([SEVERITIES.index(case.opening["severity"]) for case in cases], float)
     return Judged(cases, {**said, SEVERITY: grave}, online.drifts)
@@ -126,10 +127,10 @@ def report(title: str, found: Judged, more: dict[str, np.ndarray]) -> tuple[list
     ]
     drifts = ", ".join(f"at verdict {at} ({kept} kept)" for at, kept in found.drifts) or "none"
     heading = f"{title}: {len(outcome)} judged alerts, {outcome.mean():.0%} actionable; drift told: {drifts}"
-    online = calibration(found.said["learned online"], outcome)
+    online = calibration(found.said[ONLINE], outcome)
     tenths: list[Row] = [[f"{n}", said, share] for n, said, share in online]
     curves = [
-        Curve("learned online", [(said, share) for _, said, share in online]),
+        Curve(ONLINE, [(said, share) for _, said, share in online]),
         Curve("as it should be", [(0.0, 0.0), (1.0, 1.0)]),
     ]
     tables = [
@@ -165,12 +166,16 @@ def simulated(patients: int, days: int, seed: int) -> tuple[list[Table], Plot]:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for JSON and plots.")
 @click.option("--patients", default=60, show_default=True, help="Of the simulated ward.")
 @click.option("--days", default=120, show_default=True, help="Of the simulation.")
-@click.option("--seed", default=11, show_default=True, help="Of ward and nurses.")
-def command(data: Path | None, out: Path | None, patients: int, days: int, seed: int) -> None:
+@click.option("--seed", default=(11,), show_default=True, multiple=True, help="Of ward and nurses.")
+def command(data: Path | None, out: Path | None, patients: int, days: int, seed: tuple[int, ...]) -> None:
     """Learning from verdicts: simulated nurses that change their mind, and TIHM with --data."""
     found = tihm_verdicts.transitions(data) if data else []
-    tables, plot = simulated(patients, days, seed)
-    plots = [plot]
+    tables, plots, by_seed = list[Table](), list[Plot](), {}
+    for one in seed:
+        more, plot = simulated(patients, days, one)
+        tables, plots, by_seed[one] = tables + more, [*plots, plot], more[0].rows
+    if len(by_seed) > 1:
+        tables.append(compared(by_seed))
     if data:
         more, plot = report("TIHM, verified or not", judged(found), {})
         tables, plots = tables + more, [*plots, plot]

@@ -1,0 +1,41 @@
+"""The matched filter for a weight that creeps up, behind River's AnomalyDetector."""
+
+from typing import Final, Literal
+
+from models.plan import Baseline, Plan
+from models.rivers.detectors import _Series
+
+SIDES: Final = ("above", "below")  # the place of each in `slow_sum`
+
+
+class GradualChange(_Series):
+    """A rise, or a fall, of a vital measured once or twice a day (models/score/ramp.py).
+
+    The score is the output of the matched filter for straight rises over the last one to four days, less
+    its allowance, in standard deviations; 0 until ten days are known, and on the first day off. It holds the
+    day so far: a second reading of a day moves it.
+
+    Parameters
+    ----------
+    direction
+        "above": a rise is looked for; "below": a fall.
+    cohort
+        The vital whose usual variance between days is believed at first, as shipped; "" = none.
+    feature, time
+        Names of the value and of its local instant (ms since 1970) in `x`.
+
+    """
+
+    def __init__(
+        self,
+        direction: Literal["above", "below"] = "above",
+        cohort: str = "body-weight",
+        feature: str = "value",
+        time: str = "at",
+    ) -> None:
+        self.direction, self.cohort, self.feature, self.time = direction, cohort, feature, time
+        watched = Baseline("x", 0.0, direction, "low")
+        self._begin(Plan("*", "x", "1", baselines=(watched,)), ("1d",), cohort)
+
+    def _score(self, at: int, value: float) -> float:
+        return float(self._series["slow_sum"][0, SIDES.index(self.direction)])
