@@ -80,6 +80,9 @@ def follow(  # type: ignore[no-untyped-def]
                 for j in range(LIMITS):
                     frozen = frozen or s["limits"][j]["open"] > 0
                 slow.close(s, day, rules, frozen, frequent)
+            missed = number - s["slow_day"] - (0 if np.isnan(day[0]) else 1)
+            if frequent and missed > 0:
+                slow.miss(s, missed)
             slow.begin(s, number)
             new_half_hour = 1
         if not frequent:

@@ -84,13 +84,13 @@ SERIES = np.dtype(
         ("point_seconds", "u4", (POINTS,)),
         # change over days (models/score/slow.py)
         ("slow_day", "i4"),  # the day or night being collected; 0 = none yet
-        ("slow_alerted", "i4"),  # day of the last alert
+        ("slow_alerted", "i4"),  # day on which the last alert opened or cleared
         ("slow_learned", "u2", (FEATURES,)),  # days told to the baseline, two of them still waiting
         ("slow_open", "u1"),  # channel of the standing alert, plus 1
         ("slow_frozen", "u1"),  # days in a row on which nothing was learned
         ("night_halves", "u1"),  # half hours with readings
         ("day_halves", "u1"),
-        ("slow_since", "u2", (TRENDS,)),  # day at which the sum left 0
+        ("slow_since", "u2", (TRENDS,)),  # day on which the sum left 0, or yesterday if odd; 0 = none
         ("night_count", "f4"),
         ("night_sum", "f4"),
         ("night_residual", "f4"),  # sum of what the time of day does not explain

@@ -257,3 +257,57 @@ def test_the_course_of_the_week_is_learned_and_is_no_trend(pipeline: Pipeline) -
     last = [re.search(r",level_expected=([0-9.]+)", line) for line in lines[-7:]]
     expected = [float(found.group(1)) for found in last if found]
     assert max(expected) - min(expected) > 0.9
+
+
+def nightly(values: list[float], every: int = HALF_HOUR) -> list[tuple[int, bytes]]:
+    """Heart rates of one patient: each night's, 8 more by day; NaN = a date without any reading."""
+    out = []
+    for day, x in enumerate(values):
+        for at in range(START + day * DAY, START + (day + 1) * DAY, every) if not np.isnan(x) else ():
+            value = x + 8 * (at // HALF_HOUR % 48 >= 14)
+            body = {"patient": "p-one", "device": "d", "vital": "heart-rate", "value": value, "unit": "/min"}
+            out.append((at, json.dumps({**body, "measured_at": rfc3339(at)}).encode()))
+    return out
+
+
+def own_normal(pipeline: Pipeline, log: list[tuple[int, bytes]]) -> list[str]:
+    return [str(a["event"]) for a in trends(pipeline, log)[0] if a["rule"] == "own-normal"]
+
+
+WALK = [round(x) for x in 62 + np.random.default_rng(8).normal(0, 1.2, 30)]
+
+
+def test_two_odd_nights_with_a_week_of_silence_between_are_not_two_in_a_row(
+    catalog: Catalog, default_plan: Plan
+) -> None:
+    apart = [*WALK, 62, 67, *[NAN] * 7, 67, 62, 62]
+    together = [*WALK, 62, 67, 67, 62, 62]
+    assert own_normal(Pipeline(catalog, default_plan, zone), nightly(apart)) == []
+    assert "opened" in own_normal(Pipeline(catalog, default_plan, zone), nightly(together))
+
+
+def test_one_missing_night_does_not_hide_a_change(catalog: Catalog, default_plan: Plan) -> None:
+    log = nightly([*WALK, 62, 70, NAN, 70, 70, 70])
+    assert own_normal(Pipeline(catalog, default_plan, zone), log) == ["opened"]
+
+
+def test_a_device_that_lies_idle_clears_no_standing_trend(catalog: Catalog, default_plan: Plan) -> None:
+    log = nightly([*WALK, 62, 70, 70, 70, *[NAN] * 10, 70, 70, 70])
+    assert own_normal(Pipeline(catalog, default_plan, zone), log) == ["opened"]
+
+
+def test_the_same_value_day_after_day_makes_no_hair_trigger(catalog: Catalog, default_plan: Plan) -> None:
+    log = nightly([62.0] * 40 + [63.0] * 5)
+    assert own_normal(Pipeline(catalog, default_plan, zone), log) == []
+
+
+def test_a_new_device_that_reads_higher_is_told_once_and_becomes_the_new_normal(
+    catalog: Catalog, default_plan: Plan
+) -> None:
+    log = nightly([*WALK, *(x + 8 for x in [*WALK, *WALK])])
+    assert own_normal(Pipeline(catalog, default_plan, zone), log) == ["opened", "resolved"]
+
+
+def test_a_night_of_five_readings_is_no_night(pipeline: Pipeline) -> None:
+    log = nightly([float(x) for x in WALK], every=3 * 3_600_000)
+    assert trends(pipeline, log) == ([], [])

@@ -5,13 +5,14 @@ the night), the variability (ln of the night's standard deviation around the usu
 and the rhythm (mean of the day less that of the night). A sparse vital gives the mean of its day as
 level, less the course of the week, and is scored by models/score/ramp.py. Each feature of a frequent
 one is compared with the patient's own last 28 such days; the distance z is summed by a one-sided CUSUM
-(Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.25), for four channels: level
+(Page, Biometrika 1954;41:100-115), s = max(0, s + z - 1.2), for four channels: level
 above, level below, more variable, less rhythm. A score counts from the second day in a row on (the
 two-night rule of Alavi et al., Nat Med 2022;28:175-184), so that one odd night alerts nobody.
 
 Learning is guarded: readings are winsorised before they are summed, a day is learned two days late and
-counts at most 2 standard deviations, and nothing is learned while an alert of the vital stands (for at
-most FREEZE days: what lasts longer is the new normal). The variance between days is shrunk to that of
+counts at most 2 standard deviations, and nothing is learned while an alert of the vital stands. What lasts
+longer than FREEZE days is the new normal, of a new device perhaps, and is learned anew: bounded learning
+would take a month to get there, and alert again on the way. The variance between days is shrunk to that of
 a cohort, which enters as a calibration record.
 """
 
@@ -29,13 +30,14 @@ FEATURE = np.array([0, 0, 1, 2])  # the feature that a channel watches
 HORIZON = 28.0  # days of memory
 READY = 8  # learned days before the first score
 WAIT = 2  # days between a day and its learning
-PRIOR = 28.0  # days that the cohort's variance is worth
+PRIOR = 56.0  # days that the cohort's variance is worth: neighbouring days resemble each other
 WINSOR = 2.0  # standard deviations beyond which a day teaches no more …
 WINSOR_SHARE = 0.9205  # … and what is left of a normal variance by that: E[min(z², 4)]
-ALLOWANCE = 1.25  # of the CUSUM: half the shift in standard deviations that it is best at
+ALLOWANCE = 1.2  # of the CUSUM: half the shift in standard deviations that it is best at
+ODD = 0.5  # standard deviations from which on the day before counts as off to the same side
 CAP = 3.5  # standard deviations that one day counts at most
 CLEAR_SHARE = 0.9  # of the threshold: the hysteresis; the guard below keeps an alert from coming back
-GUARD_DAYS = 14  # after an alert opened, thresholds are so many times higher: no patient spends …
+GUARD_DAYS = 14  # after an alert opened or cleared, thresholds are so many times higher: no patient spends …
 GUARD_FACTOR = 1.7  # … the budget of many, and what has really grown is told again
 CEILING = 20.0  # of a sum without threshold
 FREEZE = 14  # days
@@ -64,23 +66,27 @@ def spread(s, f, cohort):  # type: ignore[no-untyped-def]
 
 
 @njit
-def next_sum(s, c, value, cohort):  # type: ignore[no-untyped-def]
-    """A channel's sum after a day of this feature value; unchanged when the day has none (NaN)."""
+def departure(s, c, value, cohort):  # type: ignore[no-untyped-def]
+    """Standard deviations by which a feature left in the channel's direction; NaN: no value or baseline."""
     f = FEATURE[c]
-    if math.isnan(value) or learned(s, f) < READY:
-        return s["slow_sum"][c]
+    if learned(s, f) < READY:
+        return math.nan
     z = (value - s["slow_mean"][f]) / spread(s, f, cohort)
-    if c == 1 or (c == 3 and s["slow_mean"][f] >= 0):
-        z = -z
-    return max(0.0, s["slow_sum"][c] + min(z, CAP) - ALLOWANCE)
+    return -z if c == 1 or (c == 3 and s["slow_mean"][f] >= 0) else z
+
+
+@njit
+def next_sum(s, c, z):  # type: ignore[no-untyped-def]
+    """A channel's sum after a day of this departure; unchanged when there is none (NaN)."""
+    return s["slow_sum"][c] if math.isnan(z) else max(0.0, s["slow_sum"][c] + min(z, CAP) - ALLOWANCE)
 
 
 @njit
 def score(s, c, value, cohort, frequent):  # type: ignore[no-untyped-def]
-    """A channel's score with this day: its sum, once the day before had one too."""
+    """A channel's score with this day: its sum, once the day before had left to the same side too."""
     if not frequent:
         return float(s["slow_sum"][c])
-    return next_sum(s, c, value, cohort) if s["slow_sum"][c] > 0 else 0.0
+    return next_sum(s, c, departure(s, c, value, cohort)) if s["slow_since"][c] > 0 else 0.0
 
 
 @njit
@@ -88,9 +94,9 @@ def judge(s, day, rules, frequent):  # type: ignore[no-untyped-def]
     """Let a day open or clear the alert: TREND_OPENED (`slow_open` has its channel + 1), TREND_CLEARED or 0.
 
     day: the features, NaN where there is none (of a sparse vital, the day so far). The channel is the one
-    farthest beyond its threshold; within GUARD_DAYS of the last alert it must be GUARD_FACTOR times as far.
-    The alert clears when every sum is below its threshold again: sums of nights are held there while it
-    stands, so one or two calm ones are enough.
+    farthest beyond its threshold; within GUARD_DAYS of the last alert, or of its end, it must be
+    GUARD_FACTOR times as far. The alert clears when every sum is below its threshold again: sums of nights
+    are held there while it stands, so one or two calm ones are enough.
     """
     if not frequent and learned(s, 0) >= READY:
         ramp.advance(s, spread(s, 0, rules["cohort"]), ALLOWANCE)
@@ -110,6 +116,7 @@ def judge(s, day, rules, frequent):  # type: ignore[no-untyped-def]
         return TREND_OPENED
     if s["slow_open"] > 0 and strongest < CLEAR_SHARE:
         s["slow_open"] = 0
+        s["slow_alerted"] = s["slow_day"]
         return TREND_CLEARED
     return 0
 
@@ -139,14 +146,21 @@ def close(s, day, rules, frozen, frequent):  # type: ignore[no-untyped-def]
     While the alert stands a sum is held at its threshold, so that it clears soon and never piles up.
     """
     for c in range(TRENDS if frequent else 0):
+        z = departure(s, c, day[FEATURE[c]], rules["cohort"])
+        if math.isnan(z):
+            continue
         before = s["slow_sum"][c]
-        total = next_sum(s, c, day[FEATURE[c]], rules["cohort"])
+        total = next_sum(s, c, z)
         limit = rules["trend"][c] if s["slow_open"] > 0 and rules["trend"][c] > 0 else CEILING
         s["slow_sum"][c] = min(total, limit)
-        if before <= 0 and total > 0:
+        if total <= 0:
+            s["slow_since"][c] = s["slow_day"] if z > ODD else 0
+        elif before <= 0:
             s["slow_since"][c] = s["slow_day"]
     s["slow_frozen"] = min(s["slow_frozen"] + 1, 255) if frozen else 0
     learning = not frozen or s["slow_frozen"] > FREEZE
+    if s["slow_open"] > 0 and s["slow_frozen"] == FREEZE + 1:
+        s["slow_learned"][FEATURE[s["slow_open"] - 1]] = 0
     if learning and not frequent and learned(s, 0) > READY:
         bound = WINSOR * spread(s, 0, rules["cohort"])
         deviation = min(max(day[0] - s["slow_mean"][0], -bound), bound)
@@ -161,6 +175,21 @@ def close(s, day, rules, frozen, frequent):  # type: ignore[no-untyped-def]
             s["slow_learned"][f] = min(s["slow_learned"][f] + 1, 65535)
             if s["slow_learned"][f] > WAIT:
                 learn(s, f, old, rules["cohort"])
+
+
+@njit
+def miss(s, days):  # type: ignore[no-untyped-def]
+    """Days of a frequent vital passed without a feature: they count as usual ones.
+
+    So that two odd nights with weeks between them are not two in a row. While an alert stands its sum is
+    kept: a device that lies idle clears nothing.
+    """
+    if s["slow_open"] > 0:
+        return
+    for c in range(TRENDS):
+        s["slow_sum"][c] = max(0.0, s["slow_sum"][c] - days * ALLOWANCE)
+        if s["slow_sum"][c] <= 0:
+            s["slow_since"][c] = 0
 
 
 @njit

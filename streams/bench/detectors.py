@@ -11,8 +11,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
-from models import kernel
+from models import days
 from models.calibration import of_vital
+from models.closing import DAY_MILLISECONDS, HALF_HOUR
+from models.kernel import BUFFER_RESERVE, EVENT_RESERVE
 from models.record import EVENT, LIMITS, PATIENT, SERIES
 from models.rules import RuleSets, compile_catalog
 from models.score import acute, joint, limit, slow
@@ -30,7 +32,7 @@ PASSES: Final = (  # what is timed, and the bits of it
 )
 COUNT: Final = 4000  # series
 EVERY: Final = 900_000  # ms between two readings of a series
-A_DAY: Final = kernel.DAY_MILLISECONDS // EVERY  # readings of a series
+A_DAY: Final = DAY_MILLISECONDS // EVERY  # readings of a series
 LEARNED: Final = 21  # days before anything is timed
 TOGETHER: Final = 4  # vitals of one patient that are judged together
 REPEATS: Final = 5  # of a timed day; the fastest counts, as noise only ever adds
@@ -55,9 +57,9 @@ def run(which, first, values, series, patients, rules, rule_index, vitals, codes
     """
     for i in range(values.shape[0]):
         at = START + (first + i) * EVERY
-        local = at % kernel.DAY_MILLISECONDS
-        half_hour = local // kernel.HALF_HOUR
-        weekend = 24 if (at // kernel.DAY_MILLISECONDS + 3) % 7 >= 5 else 0
+        local = at % DAY_MILLISECONDS
+        half_hour = local // HALF_HOUR
+        weekend = 24 if (at // DAY_MILLISECONDS + 3) % 7 >= 5 else 0
         for row in range(values.shape[1]):
             x, s = values[i, row], series[row]
             rule, vital = rules[rule_index[row]], s["vital"]
@@ -75,8 +77,8 @@ def run(which, first, values, series, patients, rules, rule_index, vitals, codes
                 acute.episode(s, score, rule["acute"], p)
             if which & DAYS:
                 settled = s["profile_count"][half_hour] >= slow.SETTLED and s["n"] > acute.WARM
-                fresh = 1 if at // kernel.HALF_HOUR != (at - EVERY) // kernel.HALF_HOUR else 0
-                kernel.follow(
+                fresh = 1 if at // HALF_HOUR != (at - EVERY) // HALF_HOUR else 0
+                days.follow(
                     row, at, at, 0, x, centre, half, settled, fresh, s, patients[s["patient"]], rule,
                     vitals[vital], codes[vital], buffer, event, out,
                 )  # fmt: skip
@@ -119,8 +121,8 @@ def measure(count: int = COUNT, learned: int = LEARNED) -> list[Cost]:
     """Each detector alone and all of them, on the same mature state of `count` series."""
     state, p = begin(count), parameters()[0]
     outputs = (
-        np.zeros(kernel.BUFFER_RESERVE, np.uint8),
-        np.zeros(kernel.EVENT_RESERVE, EVENT),
+        np.zeros(BUFFER_RESERVE, np.uint8),
+        np.zeros(EVENT_RESERVE, EVENT),
         np.zeros(2, int),
     )
     for day in range(learned):

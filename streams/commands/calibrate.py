@@ -79,10 +79,13 @@ def command(
             continue
         busy = ", ".join(f"{who} {alerts}" for who, alerts in spent.who[:10] if alerts)
         click.echo(
-            f"{vital}: {len(table.patients)} patients, {spent.rate:.3f} alerts per patient-week, busiest "
-            f"{spending.BUSIEST:.0%}: {spent.busiest:.2f} ({busy or 'none'})",
+            f"{vital}: {len(table.patients)} patients, {spent.rate:.3f} alerts per patient-week, as many new "
+            f"patients at most {spent.bound:.3f} in 19 of 20 cases, busiest {spending.BUSIEST:.0%}: "
+            f"{spent.busiest:.2f} ({busy or 'none'})",
             err=True,
         )
+        if spent.bound > budget:
+            click.echo(f"{vital}: too few patient-weeks to promise {budget:g}; replay more days", err=True)
     if not vitals:
         raise click.ClickException("no vital can be calibrated: no trend line with scores; replay more days")
     record = msgspec.json.encode(
