@@ -53,10 +53,7 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("mended", ["running", "restarted"])
-def test_a_full_disk_loses_nothing_and_holds_up_no_alert(
-    server: Running, disk: Path, mended: str, tmp_path: Path
-) -> None:
+def test_a_full_disk_loses_nothing_and_holds_up_no_alert(server: Running, disk: Path, tmp_path: Path) -> None:
     secrets, data = tmp_path / "secrets", tmp_path / "data"
     settings = influx.settings(server.address, secrets)
     assert CliRunner().invoke(main, ["influx", "setup"], env=settings).exit_code == 0
@@ -72,9 +69,8 @@ def test_a_full_disk_loses_nothing_and_holds_up_no_alert(
     waiting = influx.stored(server.address, secrets)
     assert waiting["window"] < influx.wanted(workers.values(data, "vigie.results"), [])["window"]
     ballast.unlink()
-    if mended == "restarted":
-        server.kill()
-        server.start()
+    server.kill()  # InfluxDB 2.9 keeps a shard shut that it could not open, however much room there is
+    server.start()
     workers.wait_until_drained(data)
     assert workers.stop(worker) == 0
     frames, alerts = (workers.values(data, f"vigie.{topic}") for topic in ("results", "alerts"))
