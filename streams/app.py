@@ -13,6 +13,7 @@ from streams import health, metrics
 from streams.agents import notify, store, watch
 from streams.kafka_access import ssl_context
 from streams.settings import Settings
+from streams.transports.kafka_door import knock
 from streams.transports.log.store import Log
 
 ROLES = {"watch": watch.attach, "store": store.attach, "notify": notify.attach}
@@ -55,6 +56,8 @@ def create_app(settings: Settings, roles: set[str]) -> App:
         Log(
             folder, partitions=settings.partitions
         ).close()  # one that is of no use is told before Faust starts
+    else:
+        knock(settings)
     embedded = {"TableManager": "streams.transports.log.transport:TableManager"} if folder is not None else {}
     name = settings.prefix if roles == set(ROLES) else f"{settings.prefix}-{'-'.join(sorted(roles))}"
     broker = settings.broker if folder is None else f"log://{folder.absolute()}{_query(settings.broker)}"

@@ -44,10 +44,13 @@ def make_in_kafka(settings: Settings, check_only: bool = False) -> list[str]:
     """Make what is missing in Kafka; returns what is not as wanted, one sentence each, [] when all is well.
 
     A topic that exists is never changed: fewer partitions or another retention may be somebody's decision.
-    Raises kafka.errors.KafkaError when the broker cannot be reached.
+    Raises kafka.errors.KafkaError when the broker cannot be reached, LogUnusable when it keeps us out.
     """
     from kafka.admin import ConfigResource, KafkaAdminClient
 
+    from streams.transports.kafka_door import knock
+
+    knock(settings)
     admin = KafkaAdminClient(**client_options(settings.broker, settings))
     try:
         wanted, present = topics(settings), set(admin.list_topics())

@@ -105,6 +105,18 @@ async def test_a_request_too_large_is_halved(server: Influx, sink: InfluxSink) -
     assert len(server.points) == 500
 
 
+@pytest.mark.parametrize("status", [500, 422, 400])
+async def test_a_full_disk_is_no_fault_of_any_line(server: Influx, sink: InfluxSink, status: int) -> None:
+    full = "partial write: write /data/wal/1.wal: no space left on device dropped=1"
+    server.answers = [lambda: web.json_response({"message": full}, status=status)]
+    with pytest.raises(SinkUnavailable, match="make room") as caught:
+        await sink.write_results([line(1)])
+    assert not isinstance(caught.value, SinkMisconfigured)
+    assert "/data" not in str(caught.value)
+    assert await sink.write_results([line(1)]) == []
+    assert len(server.points) == 1
+
+
 @pytest.mark.parametrize(
     ("bucket", "token", "remedy"),
     [

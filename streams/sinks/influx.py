@@ -42,6 +42,9 @@ SPLIT: Final = {
     413: "too large for InfluxDB (413)",
     422: "InfluxDB dropped it (422): another type than its field has, or older than the bucket keeps",
 }
+# a shard that it could not open while the disk was full stays shut until a restart (measured on 2.9)
+FULL: Final = "InfluxDB's disk is full ({}): make room; restart it if it still says so"
+_FULL: Final = b"no space left on device"  # the system's own words, as Go repeats them
 _DROPPED: Final = re.compile(rb"dropped=([0-9]+)")
 _TAG: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": " ", "\r": " "})
@@ -171,10 +174,11 @@ class InfluxSink:
             )
         except ApiException as error:
             status = int(error.status or 0)
+            told = error.body if isinstance(error.body, bytes) else str(error.body).encode()
+            if _FULL in told:  # whatever the status: no line is at fault
+                raise SinkUnavailable(FULL.format(status)) from None
             if status in SPLIT:
-                found = _DROPPED.search(
-                    error.body if isinstance(error.body, bytes) else str(error.body).encode()
-                )
+                found = _DROPPED.search(told)
                 return status, int(found[1]) if found and status == 422 else 0
             raise _away(status, error) from None  # the cause would repeat the server's text
         except (urllib3.exceptions.HTTPError, OSError) as error:

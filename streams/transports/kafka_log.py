@@ -11,6 +11,7 @@ from kafka.errors import CoordinatorNotAvailableError, KafkaError
 from streams.kafka_access import client_options
 from streams.settings import Settings
 from streams.transports import LogUnusable
+from streams.transports.kafka_door import knock
 from streams.transports.log.store import Place, Record, Row, partition_of
 
 TIMEOUT: Final = 30.0  # seconds until an append counts as failed
@@ -39,6 +40,7 @@ class KafkaLog:
 
     @_asking
     def __init__(self, settings: Settings) -> None:
+        knock(settings)
         self.broker = settings.broker
         self._options = client_options(settings.broker, settings)
         self._producer: Any = None

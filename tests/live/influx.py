@@ -1,6 +1,7 @@
 """A worker's settings for a real InfluxDB that keeps for ever, and what is in it afterwards."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -38,8 +39,9 @@ def stored(address: str, secrets: Path) -> dict[str, int]:
 
 def wanted(frames: list[bytes], alerts: list[bytes]) -> dict[str, int]:
     """Points of each measurement that frames and alerts make: a point told again is one."""
-    keys = {row[:5] for row in lines.read(frames).rows}
-    counts = {name: sum(key[0] == name for key in keys) for name in ("window", "reading", "baseline")}
+    keys = {(series, time_ns) for series, time_ns, _, _ in lines.read(frames).rows}
+    told = Counter(lines.tags_of(series)[0] for series, _ in keys)
+    counts = {name: told[name] for name in ("window", "reading", "baseline")}
     return {**counts, "alert": len(set(alerts))}
 
 

@@ -292,8 +292,8 @@ def test_a_worker_loses_nothing_to_a_wrong_token_nor_to_a_server_that_is_killed(
 
     told, alerts = workers.told(tmp_path)
     last: dict[tuple[str, ...], tuple[int, str]] = {}
-    for measurement, patient, vital, size, time_ns, revision, fields in lines.read(told).rows:
-        key = (measurement, patient, vital, size, str(time_ns))
+    for series, time_ns, revision, fields in lines.read(told).rows:
+        key = (*lines.tags_of(series), str(time_ns))
         last[key] = max(last.get(key, (0, "")), (revision, fields))
     points = {}
     for policy in ("autogen", "history"):
