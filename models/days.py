@@ -28,12 +28,12 @@ def judge_day(row, at, received, offset, s, day, rules, frequent, event, out):  
         since * DAY_MILLISECONDS - offset * 1000 + (rules["day_until"] + slow.ASLEEP_AFTER if frequent else 0)
     )
     e = emit(out, event, turn, row, c, 0, s, offset, at, received, begun, day[f] + usual)
-    half = 2.0 * slow.spread(s, f, rules["cohort"])
+    half = 2.0 * slow.spread(s, f, rules)
     expected = s["slow_mean"][f] + usual
     e["low"] = expected - half
     e["high"] = expected + half
     e["expected"] = expected
-    e["score"] = slow.score(s, c, day[f], rules["cohort"], frequent)
+    e["score"] = slow.score(s, c, day[f], rules, frequent)
     e["readings"] = slow.learned(s, f)
     e["days"] = s["slow_day"] - since + 1
 
@@ -82,7 +82,7 @@ def follow(  # type: ignore[no-untyped-def]
                 slow.close(s, day, rules, frozen, frequent)
             missed = number - s["slow_day"] - (0 if np.isnan(day[0]) else 1)
             if frequent and missed > 0:
-                slow.miss(s, missed)
+                slow.miss(s, missed, rules["slow"])
             slow.begin(s, number)
             new_half_hour = 1
         if not frequent:

@@ -34,11 +34,12 @@ class Partition:
         zones: Callable[[str], R.Zone],
         capacity: int = 64,
         acute: np.ndarray | None = None,
+        slow: np.ndarray | None = None,
     ) -> None:
-        """`acute`: PARAMETERS (1,) other than the one set that is used everywhere, for an evaluation."""
+        """`acute`, `slow`: PARAMETERS (1,) other than the one set used everywhere, for an evaluation."""
         self.catalog, self.default, self.zones = catalog, default, zones
         self.vitals, self.codes = compile_catalog(catalog)
-        self.rules = RuleSets()
+        self.rules = RuleSets(slow)
         self.acute = parameters() if acute is None else acute
         self.state = State([v.code for v in catalog.vitals], capacity)
         self.reporter = report.Reporter(catalog)

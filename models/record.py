@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from models.score import slow_parameters
+
 # Sizes of the fixed parts of a series, chosen so that a series stays under 2.5 KB.
 WINDOW_SLOTS: Final = 12  # windows kept open for late readings, all sizes together
 LIMITS: Final = 8  # clinician's limits on one vital of one plan
@@ -200,6 +202,7 @@ RULE_SET = np.dtype(
         ("every", "i8"),  # milliseconds between expected readings plus grace; 0 = none expected
         ("acute", "f8"),  # threshold of the acute score; 0 = off
         ("trend", "f8", (TRENDS,)),  # thresholds of change over days; 0 = off
+        ("slow", slow_parameters.PARAMETERS),
         ("cohort", "f8", (FEATURES,)),  # variance between days of a usual patient; 0 = not known
         ("day_from", "i8"),  # local milliseconds of the day
         ("day_until", "i8"),

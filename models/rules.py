@@ -8,6 +8,7 @@ from models.catalog import Catalog
 from models.news2 import compile_news2
 from models.plan import Expectation, Gain, Limit, Plan
 from models.record import GAINS, LIMITS, RULE_SET, TRENDS, VITAL, WINDOW_MILLISECONDS, WINDOW_NAMES
+from models.score import slow_parameters
 from models.score.news2 import SOURCES
 from models.triage import SEVERITIES
 
@@ -47,9 +48,13 @@ def trends(side: str, calibration: VitalCalibration) -> tuple[float, ...]:
 
 
 class RuleSets:
-    """All distinct rule sets of a partition: `table` RULE_SET (n,), grown as plans come."""
+    """All distinct rule sets of a partition: `table` RULE_SET (n,), grown as plans come.
 
-    def __init__(self) -> None:
+    slow: PARAMETERS (1,) of change over days, when not the shipped ones.
+    """
+
+    def __init__(self, slow: np.ndarray | None = None) -> None:
+        self._slow = slow_parameters.parameters() if slow is None else slow
         self.table = np.zeros(1, RULE_SET)
         self._index: dict[bytes, int] = {}
 
@@ -69,6 +74,7 @@ class RuleSets:
             rule["every"] = allowance(expectation) if expectation else 0
             rule["acute"] = baseline.acute if baseline else 0.0
             rule["trend"] = trends(baseline.trend if baseline else "off", calibration)
+            rule["slow"] = self._slow
             rule["cohort"] = msgspec.structs.astuple(calibration.variance)
             for j, limit in enumerate(limits):
                 direction = 1 if limit.direction == "above" else -1

@@ -171,7 +171,7 @@ def put_trend(buffer, at, patient, code, measured, s, day, rules, vital):  # typ
             at = put(buffer, put_name(buffer, at, name), b"_expected=")
             at = put_fixed(buffer, at, s["slow_mean"][f] + usual, 3)
             at = put(buffer, put_name(buffer, at, name), b"_spread=")
-            at = put_fixed(buffer, at, slow.spread(s, f, rules["cohort"]), 3)
+            at = put_fixed(buffer, at, slow.spread(s, f, rules), 3)
             at = put(buffer, put_name(buffer, at, name), b"_variance=")
             at = put_fixed(buffer, at, s["slow_variance"][f], 6)
     for c in range(TRENDS):
@@ -183,7 +183,7 @@ def put_trend(buffer, at, patient, code, measured, s, day, rules, vital):  # typ
                 else (b"below" if c == 1 else (b"more_variable" if c == 2 else b"less_rhythm"))
             )
             at = put(buffer, put_name(buffer, at, name), b"_score=")
-            at = put_fixed(buffer, at, slow.score(s, c, day[f], rules["cohort"], vital["frequent"]), 3)
+            at = put_fixed(buffer, at, slow.score(s, c, day[f], rules, vital["frequent"]), 3)
     return put_time(buffer, at, measured, 0)
 
 

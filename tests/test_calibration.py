@@ -120,3 +120,13 @@ def test_calibrate_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_the_shipped_values_are_of_known_vitals(catalog: Catalog) -> None:
     assert set(SHIPPED) <= set(catalog.index)
+
+
+def test_a_calibration_holds_its_budget_for_another_cohort_in_nineteen_cases_of_twenty() -> None:
+    chance = np.random.default_rng(9)
+    within = []
+    for _ in range(400):
+        first, second = chance.poisson(0.5, 200), chance.poisson(0.5, 200)
+        within.append(second.sum() / 1000 <= spending.bound(first, 1000.0))
+    assert 0.92 < np.mean(within) < 0.98
+    assert spending.bound(np.zeros(10, np.int64), 20.0) > 0.1, "no alert in 20 weeks promises no 0.1 per week"

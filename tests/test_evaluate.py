@@ -68,3 +68,16 @@ def test_an_evaluation_of_a_small_folder_prints_its_table_and_writes_json(tmp_pa
     assert first[0]["windows"] == "1/1"
     assert first[0]["standard"] > 50
     assert [row["figure"] for row in second] == ["mean", "sd", "min"]
+
+
+def test_drift_is_measured_with_its_parameters_moved_and_writes_json_and_plots(tmp_path: Path) -> None:
+    arguments = ["evaluate", "drift", "--vital", "body-weight", "--patients", "20", "--budget", "0.2"]
+    result = CliRunner().invoke(
+        main, [*arguments, "--perturb", "15", "--repeats", "3", "--out", str(tmp_path)]
+    )
+    assert result.exit_code == 0, result.output
+    shipped, moved = json.loads((tmp_path / "drift.json").read_text())["tables"].values()
+    assert shipped[0]["in 7 days %"] > 80
+    assert [row["figure"] for row in moved] == ["mean", "sd", "min"]
+    assert moved[1]["+0.35 kg/day %"] > 0 or moved[1]["alerts"] > 0
+    assert "polyline" in (tmp_path / "drift-1.svg").read_text()

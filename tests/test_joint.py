@@ -68,7 +68,7 @@ def test_a_restart_changes_nothing_of_what_is_said_of_several_vitals() -> None:
 
 def test_a_joint_shift_is_found_that_no_single_vital_shows_at_the_same_rate_of_false_alarms() -> None:
     healthy = [evaluation.scores(evaluation.hours(40, 0.0, seed)) for seed in range(12)]
-    bounds = [max(evaluation.daily(both[k]).max() for both in healthy) for k in range(2)]
+    bounds = [evaluation.threshold_for([both[k] for both in healthy], 0.2) for k in range(2)]
     moved = [evaluation.scores(evaluation.hours(40, 0.7, 100 + seed)) for seed in range(12)]
     joint_found, single_found = (sum(both[k][-24:].max() > bounds[k] for both in moved) for k in range(2))
     assert joint_found >= 9

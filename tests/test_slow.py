@@ -16,6 +16,7 @@ from models.pipeline import Pipeline
 from models.plan import Plan
 from models.record import RULE_SET, SERIES, TREND_CLEARED, TREND_OPENED
 from models.score import ramp, slow
+from models.score.slow_parameters import parameters
 from models.times import rfc3339
 from streams.zones import zone
 from tests.test_laws import Make, told
@@ -30,6 +31,7 @@ def rules(above: float = 2.0, rest: float = 0.0) -> np.void:
     record = np.zeros(1, RULE_SET)[0]
     record["trend"] = (above, rest, rest, rest)
     record["cohort"] = (4.0, 0.06, 6.0)
+    record["slow"] = parameters()[0]
     return record
 
 
@@ -127,7 +129,7 @@ def test_a_second_alert_within_two_weeks_must_be_stronger() -> None:
 def test_one_extreme_day_moves_the_baseline_by_two_deviations_at_most() -> None:
     s = np.zeros(1, SERIES)[0]
     live(s, usual(24), rules(0))
-    before, spread = s["slow_mean"][0], slow.spread(s, 0, rules()["cohort"])
+    before, spread = s["slow_mean"][0], slow.spread(s, 0, rules())
     live(s, [(160.0, 1.0, 8.0), *[(60.0, 1.0, 8.0)] * 2], rules(0))
     assert abs(s["slow_mean"][0] - before) < 0.15 * spread
 
@@ -135,9 +137,9 @@ def test_one_extreme_day_moves_the_baseline_by_two_deviations_at_most() -> None:
 def test_variance_is_the_cohorts_until_the_patients_own_is_known() -> None:
     s = np.zeros(1, SERIES)[0]
     live(s, [(60.0 + 8 * (i % 2), 1.0, 8.0) for i in range(12)], rules(0))
-    young = slow.spread(s, 0, rules()["cohort"])
+    young = slow.spread(s, 0, rules())
     live(s, [(60.0 + 8 * (i % 2), 1.0, 8.0) for i in range(60)], rules(0))
-    assert 2 < young < slow.spread(s, 0, rules()["cohort"]) < 4.5
+    assert 2 < young < slow.spread(s, 0, rules()) < 4.5
 
 
 def nights(days: int, more: float, spike: bool = False) -> list[tuple[int, bytes]]:

@@ -27,24 +27,15 @@ from models.score import ramp
 CHANNEL_NAMES = ("above", "below", "variability", "rhythm")
 FEATURE_NAMES = ("level", "variability", "rhythm")
 FEATURE = np.array([0, 0, 1, 2])  # the feature that a channel watches
-HORIZON = 28.0  # days of memory
 READY = 8  # learned days before the first score
 WAIT = 2  # days between a day and its learning
-PRIOR = 56.0  # days that the cohort's variance is worth: neighbouring days resemble each other
-WINSOR = 2.0  # standard deviations beyond which a day teaches no more …
-WINSOR_SHARE = 0.9205  # … and what is left of a normal variance by that: E[min(z², 4)]
-ALLOWANCE = 1.2  # of the CUSUM: half the shift in standard deviations that it is best at
-ODD = 0.5  # standard deviations from which on the day before counts as off to the same side
-CAP = 3.5  # standard deviations that one day counts at most
-CLEAR_SHARE = 0.9  # of the threshold: the hysteresis; the guard below keeps an alert from coming back
-GUARD_DAYS = 14  # after an alert opened or cleared, thresholds are so many times higher: no patient spends …
-GUARD_FACTOR = 1.7  # … the budget of many, and what has really grown is told again
+WINSOR_SHARE = 0.9205  # what winsorising at 2 leaves of a normal variance: E[min(z², 4)]
+GUARD_DAYS = 14  # after an alert opened or cleared, with thresholds higher by `guard_factor`
 CEILING = 20.0  # of a sum without threshold
 FREEZE = 14  # days
 ASLEEP_AFTER = 7_200_000  # ms of the night that count to neither: a resting rate is that of 0 to 7 h (Alavi)
 HALVES = 6  # half hours with readings that make a night, or a day, worth a feature
 SETTLED = 7  # readings of a half hour from which on its place in the course of the day is known
-RELATIVE_FLOOR = 0.002  # of the level: the least standard deviation that is believed
 LEAST_VARIANCE = 0.01  # of a night's readings, so that a flat night has a logarithm
 
 
@@ -55,38 +46,43 @@ def learned(s, f):  # type: ignore[no-untyped-def]
 
 
 @njit
-def spread(s, f, cohort):  # type: ignore[no-untyped-def]
+def spread(s, f, rules):  # type: ignore[no-untyped-def]
     """Standard deviation of the next day's feature: own variance shrunk to the cohort's, mean uncertain."""
-    n = float(max(1, min(learned(s, f), int(2 * HORIZON))))
+    p = rules["slow"]
+    n = float(max(1, min(learned(s, f), int(2 * p["horizon"]))))
     variance = s["slow_variance"][f]
-    if cohort[f] > 0:
-        variance = (PRIOR * cohort[f] + n * variance) / (PRIOR + n)
-    floor = RELATIVE_FLOOR * s["slow_mean"][f] if f == 0 else 0.0
+    if rules["cohort"][f] > 0:
+        variance = (p["prior"] * rules["cohort"][f] + n * variance) / (p["prior"] + n)
+    floor = p["relative_floor"] * s["slow_mean"][f] if f == 0 else 0.0
     return math.sqrt(max(variance * (1 + 1 / n), floor * floor)) + 1e-6
 
 
 @njit
-def departure(s, c, value, cohort):  # type: ignore[no-untyped-def]
+def departure(s, c, value, rules):  # type: ignore[no-untyped-def]
     """Standard deviations by which a feature left in the channel's direction; NaN: no value or baseline."""
     f = FEATURE[c]
     if learned(s, f) < READY:
         return math.nan
-    z = (value - s["slow_mean"][f]) / spread(s, f, cohort)
+    z = (value - s["slow_mean"][f]) / spread(s, f, rules)
     return -z if c == 1 or (c == 3 and s["slow_mean"][f] >= 0) else z
 
 
 @njit
-def next_sum(s, c, z):  # type: ignore[no-untyped-def]
+def next_sum(s, c, z, p):  # type: ignore[no-untyped-def]
     """A channel's sum after a day of this departure; unchanged when there is none (NaN)."""
-    return s["slow_sum"][c] if math.isnan(z) else max(0.0, s["slow_sum"][c] + min(z, CAP) - ALLOWANCE)
+    if math.isnan(z):
+        return s["slow_sum"][c]
+    return max(0.0, s["slow_sum"][c] + min(z, p["cap"]) - p["allowance"])
 
 
 @njit
-def score(s, c, value, cohort, frequent):  # type: ignore[no-untyped-def]
+def score(s, c, value, rules, frequent):  # type: ignore[no-untyped-def]
     """A channel's score with this day: its sum, once the day before had left to the same side too."""
     if not frequent:
         return float(s["slow_sum"][c])
-    return next_sum(s, c, departure(s, c, value, cohort)) if s["slow_since"][c] > 0 else 0.0
+    if s["slow_since"][c] <= 0:
+        return 0.0
+    return next_sum(s, c, departure(s, c, value, rules), rules["slow"])
 
 
 @njit
@@ -95,26 +91,26 @@ def judge(s, day, rules, frequent):  # type: ignore[no-untyped-def]
 
     day: the features, NaN where there is none (of a sparse vital, the day so far). The channel is the one
     farthest beyond its threshold; within GUARD_DAYS of the last alert, or of its end, it must be
-    GUARD_FACTOR times as far. The alert clears when every sum is below its threshold again: sums of nights
+    `guard_factor` times as far. The alert clears when every sum is below its threshold again: sums of nights
     are held there while it stands, so one or two calm ones are enough.
     """
     if not frequent and learned(s, 0) >= READY:
-        ramp.advance(s, spread(s, 0, rules["cohort"]), ALLOWANCE)
+        ramp.advance(s, spread(s, 0, rules), rules["slow"]["allowance"])
     strongest = 0.0
     channel = 0
     guarded = s["slow_alerted"] > 0 and s["slow_day"] - s["slow_alerted"] < GUARD_DAYS
     for c in range(TRENDS):
         threshold = rules["trend"][c]
         if threshold > 0:
-            share = score(s, c, day[FEATURE[c]], rules["cohort"], frequent) / threshold
+            share = score(s, c, day[FEATURE[c]], rules, frequent) / threshold
             if share > strongest:
                 strongest = share
                 channel = c
-    if s["slow_open"] == 0 and strongest >= (GUARD_FACTOR if guarded else 1.0):
+    if s["slow_open"] == 0 and strongest >= (rules["slow"]["guard_factor"] if guarded else 1.0):
         s["slow_open"] = channel + 1
         s["slow_alerted"] = s["slow_day"]
         return TREND_OPENED
-    if s["slow_open"] > 0 and strongest < CLEAR_SHARE:
+    if s["slow_open"] > 0 and strongest < rules["slow"]["clear_share"]:
         s["slow_open"] = 0
         s["slow_alerted"] = s["slow_day"]
         return TREND_CLEARED
@@ -122,17 +118,17 @@ def judge(s, day, rules, frequent):  # type: ignore[no-untyped-def]
 
 
 @njit
-def learn(s, f, value, cohort):  # type: ignore[no-untyped-def]
+def learn(s, f, value, rules):  # type: ignore[no-untyped-def]
     """Let one day's feature move the baseline."""
     n = learned(s, f)
     if n <= 1:
         s["slow_mean"][f] = value
         return
-    rate = max(1 / HORIZON, 1 / n)
+    rate = max(1 / rules["slow"]["horizon"], 1 / n)
     d = value - s["slow_mean"][f]
     correction = 1.0
     if n > READY:
-        bound = WINSOR * spread(s, f, cohort)
+        bound = rules["slow"]["winsor"] * spread(s, f, rules)
         d = min(max(d, -bound), bound)
         correction = 1 / WINSOR_SHARE
     s["slow_mean"][f] += rate * d
@@ -146,15 +142,15 @@ def close(s, day, rules, frozen, frequent):  # type: ignore[no-untyped-def]
     While the alert stands a sum is held at its threshold, so that it clears soon and never piles up.
     """
     for c in range(TRENDS if frequent else 0):
-        z = departure(s, c, day[FEATURE[c]], rules["cohort"])
+        z = departure(s, c, day[FEATURE[c]], rules)
         if math.isnan(z):
             continue
         before = s["slow_sum"][c]
-        total = next_sum(s, c, z)
+        total = next_sum(s, c, z, rules["slow"])
         limit = rules["trend"][c] if s["slow_open"] > 0 and rules["trend"][c] > 0 else CEILING
         s["slow_sum"][c] = min(total, limit)
         if total <= 0:
-            s["slow_since"][c] = s["slow_day"] if z > ODD else 0
+            s["slow_since"][c] = s["slow_day"] if z > rules["slow"]["odd"] else 0
         elif before <= 0:
             s["slow_since"][c] = s["slow_day"]
     s["slow_frozen"] = min(s["slow_frozen"] + 1, 255) if frozen else 0
@@ -162,9 +158,10 @@ def close(s, day, rules, frozen, frequent):  # type: ignore[no-untyped-def]
     if s["slow_open"] > 0 and s["slow_frozen"] == FREEZE + 1:
         s["slow_learned"][FEATURE[s["slow_open"] - 1]] = 0
     if learning and not frequent and learned(s, 0) > READY:
-        bound = WINSOR * spread(s, 0, rules["cohort"])
+        bound = rules["slow"]["winsor"] * spread(s, 0, rules)
         deviation = min(max(day[0] - s["slow_mean"][0], -bound), bound)
-        ramp.learn_week(s, int(s["slow_day"]), deviation, 2 / max(HORIZON, float(learned(s, 0))))
+        rate = 2 / max(rules["slow"]["horizon"], float(learned(s, 0)))
+        ramp.learn_week(s, int(s["slow_day"]), deviation, rate)
     for f in range(FEATURES):
         if math.isnan(day[f]):
             continue
@@ -174,11 +171,11 @@ def close(s, day, rules, frozen, frequent):  # type: ignore[no-untyped-def]
         if learning:
             s["slow_learned"][f] = min(s["slow_learned"][f] + 1, 65535)
             if s["slow_learned"][f] > WAIT:
-                learn(s, f, old, rules["cohort"])
+                learn(s, f, old, rules)
 
 
 @njit
-def miss(s, days):  # type: ignore[no-untyped-def]
+def miss(s, days, p):  # type: ignore[no-untyped-def]
     """Days of a frequent vital passed without a feature: they count as usual ones.
 
     So that two odd nights with weeks between them are not two in a row. While an alert stands its sum is
@@ -187,7 +184,7 @@ def miss(s, days):  # type: ignore[no-untyped-def]
     if s["slow_open"] > 0:
         return
     for c in range(TRENDS):
-        s["slow_sum"][c] = max(0.0, s["slow_sum"][c] - days * ALLOWANCE)
+        s["slow_sum"][c] = max(0.0, s["slow_sum"][c] - days * p["allowance"])
         if s["slow_sum"][c] <= 0:
             s["slow_since"][c] = 0
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from models.calibration import LEAST_THRESHOLD, Threshold, Variance, VitalCalibration
 from models.score import slow
+from models.score.slow_parameters import TUNED
 
 SCORES: Final = ("above_score", "below_score", "more_variable_score", "less_rhythm_score")
 # Of the budget, by channel; above and below halve theirs when both count. Nearly all for the level: a doubled
@@ -96,9 +97,9 @@ def openings(scores: Floats, thresholds: Floats) -> NDArray[np.bool_]:
     alerted = np.full(shares.shape[1], -slow.GUARD_DAYS)
     for d in range(len(shares)):
         share = shares[d]
-        needed = np.where(d - alerted < slow.GUARD_DAYS, slow.GUARD_FACTOR, 1.0)
+        needed = np.where(d - alerted < slow.GUARD_DAYS, TUNED["guard_factor"], 1.0)
         opening = known[d] & ~standing & (share >= needed)
-        clearing = known[d] & standing & (share < slow.CLEAR_SHARE)
+        clearing = known[d] & standing & (share < TUNED["clear_share"])
         alerted = np.where(opening | clearing, d, alerted)
         standing = opening | (standing & ~clearing)
         out[d] = opening

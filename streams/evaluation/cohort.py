@@ -144,9 +144,19 @@ class Transition(msgspec.Struct):
     received_at: str
 
 
-def run(cohort: Cohort, catalog: Catalog, plan: Plan, calibration: Calibration | None, rule: str) -> Found:
-    """Take a cohort through a fresh pipeline, day by day; alerts of kind trend and this rule are told."""
-    pipeline = Pipeline(catalog, plan, zone, capacity=cohort.values.shape[1])
+def run(
+    cohort: Cohort,
+    catalog: Catalog,
+    plan: Plan,
+    calibration: Calibration | None,
+    rule: str,
+    slow: np.ndarray | None = None,
+) -> Found:
+    """Take a cohort through a fresh pipeline, day by day; alerts of kind trend and this rule are told.
+
+    slow: PARAMETERS (1,) of change over days other than the shipped ones.
+    """
+    pipeline = Pipeline(catalog, plan, zone, capacity=cohort.values.shape[1], slow=slow)
     if calibration is not None:
         pipeline.process([msgspec.json.encode(calibration)], [START], [0])
     opened: list[tuple[int, float]] = []

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import click
-import msgspec
 import numpy as np
 
 from models.calibration import Calibration, VitalCalibration
 from models.catalog import Catalog
 from models.plan import Plan
 from models.report import TREND
+from models.score.slow_parameters import perturbed
 from streams.configuration import load_catalog, load_default_plan
 from streams.evaluation import budget as spending
 from streams.evaluation import cohort
 from streams.evaluation.cohort import Cohort, Found, run
+from streams.evaluation.report import Curve, Plot, Row, Table, tell
 
 BUDGETS: Final = (0.05, 0.1)
 WITHIN: Final = 7.0  # days in which an event must be found
@@ -63,9 +64,21 @@ class Measured(NamedTuple):
 
 
 class Trial:
-    """One vital's cohorts: `seed` for thresholds, `seed` + 1 for alerts, `seed` + 100 … for events."""
+    """One vital's cohorts: `seed` for thresholds, `seed` + 1 for alerts, `seed` + 100 … for events.
 
-    def __init__(self, vital: str, patients: int, seed: int, catalog: Catalog, plan: Plan) -> None:
+    slow: PARAMETERS (1,) of change over days other than the shipped ones.
+    """
+
+    def __init__(
+        self,
+        vital: str,
+        patients: int,
+        seed: int,
+        catalog: Catalog,
+        plan: Plan,
+        slow: np.ndarray | None = None,
+    ) -> None:
+        self.slow = slow
         self.vital, self.patients, self.seed = vital, patients, seed
         self.signal, self.catalog, self.plan = SIGNALS[vital], catalog, plan
         self.side = next(b.trend for b in plan.baselines if b.vital == vital)
@@ -76,7 +89,7 @@ class Trial:
         if self.signal.days > 60:  # daily measurements: an event begins with one
             onset = np.floor(onset) + cohort.MORNING / cohort.DAY
         made = self.signal.make(self.patients, self.signal.days, seed, event, onset if event else None)
-        return run(made, self.catalog, self.plan, calibration, TREND), onset
+        return run(made, self.catalog, self.plan, calibration, TREND, self.slow), onset
 
     def calibrate(self, budget: float) -> Calibration:
         """Variances and thresholds from the first cohort, run with the shipped ones."""
@@ -115,21 +128,54 @@ class Trial:
         return Figure(event, found_in[0], found_in[1], found_in[2], median)
 
 
-def table(measured: Measured, trial: Trial) -> str:
-    """A measurement as text."""
-    m = measured
-    lines = [
-        f"{m.vital}: {trial.patients} patients, {trial.signal.days} days, budget {m.budget} per patient-week",
+def report(m: Measured, trial: Trial) -> Table:
+    """A measurement as a table: what was asked and spent in its title, one event a row."""
+    title = (
+        f"{m.vital}: {trial.patients} patients, {trial.signal.days} days, "
+        f"budget {m.budget} per patient-week\n"
         f"  alerts of fresh patients {m.achieved:.3f} per week, busiest 5 % {m.busiest:.2f} "
-        f"({m.busiest / m.budget:.1f} x budget), found by chance {100 * m.chance:.0f} %",
-        f"  {m.calibration.variance}",
-        f"  {m.calibration.threshold}",
-        f"  {'event':16}{'in 7 days %':>12}{'in 2 %':>9}{'in 3 %':>9}{'median days':>13}",
+        f"({m.busiest / m.budget:.1f} x budget), found by chance {100 * m.chance:.0f} %\n"
+        f"  {m.calibration.variance}\n"
+        f"  {m.calibration.threshold}"
+    )
+    rows: list[Row] = [
+        [f.event, *(round(100 * share, 1) for share in (f.found, f.within_2, f.within_3)), f.delay]
+        for f in m.figures
     ]
-    for f in m.figures:
-        shares = f"{100 * f.found:12.1f}{100 * f.within_2:9.1f}{100 * f.within_3:9.1f}"
-        lines.append(f"  {f.event:16}{shares}{f.delay:13.1f}")
-    return "\n".join(lines)
+    return Table(title, ["event", "in 7 days %", "in 2 %", "in 3 %", "median days"], rows)
+
+
+def plots(told: list[Measured]) -> list[Plot]:
+    """A plot for each vital: the share of each event found within 2, 3 and 7 days, one curve per budget."""
+    curves: dict[str, list[Curve]] = {}
+    for m in told:
+        for f in m.figures:
+            points = [(0.0, 0.0), (2.0, 100 * f.within_2), (3.0, 100 * f.within_3), (WITHIN, 100 * f.found)]
+            curves.setdefault(m.vital, []).append(Curve(f"{f.event}, budget {m.budget}", points))
+    return [Plot(f"{vital}: found", "days", "%", found) for vital, found in curves.items()]
+
+
+def perturbation(trial: Trial, budget: float, percent: float, repeats: int) -> Table:
+    """The figures with all parameters of change over days moved at once, each by its own factor.
+
+    Thresholds are made anew for each set, as a deployment would; cohorts stay the same.
+    """
+    chance = np.random.default_rng(trial.seed)
+    figures = []
+    for _ in range(repeats):
+        moved = Trial(
+            trial.vital, trial.patients, trial.seed, trial.catalog, trial.plan, perturbed(chance, percent)
+        )
+        m = moved.measure(budget)
+        figures.append([m.achieved, *(100 * f.found for f in m.figures)])
+    table = np.array(figures)
+    measures = {"mean": table.mean(axis=0), "sd": table.std(axis=0, ddof=1), "min": table.min(axis=0)}
+    rows: list[Row] = [[name, *values.tolist()] for name, values in measures.items()]
+    title = (
+        f"{trial.vital}, {trial.patients} patients, budget {budget}: all parameters ±{percent:g} %, "
+        f"{repeats} times, seed {trial.seed}"
+    )
+    return Table(title, ["figure", "alerts", *(f"{event} %" for event in trial.signal.events)], rows)
 
 
 @click.command(name="drift")
@@ -137,18 +183,31 @@ def table(measured: Measured, trial: Trial) -> str:
 @click.option("--seed", default=1, show_default=True, help="Seed of the first cohort; the others follow.")
 @click.option("--vital", "vitals", multiple=True, type=click.Choice(list(SIGNALS)), help="Only these.")
 @click.option("--budget", "budgets", multiple=True, type=float, default=BUDGETS, show_default=True)
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures here, too.")
+@click.option("--perturb", type=click.FloatRange(0, 90), help="Repeat, parameters moved by up to ± %.")
+@click.option("--repeats", type=click.IntRange(2), default=15, help="How often --perturb repeats.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the figures as JSON and plots.",
+)
 def command(
-    patients: int, seed: int, vitals: tuple[str, ...], budgets: tuple[float, ...], file: Path | None
+    patients: int,
+    seed: int,
+    vitals: tuple[str, ...],
+    budgets: tuple[float, ...],
+    perturb: float | None,
+    repeats: int,
+    out: Path | None,
 ) -> None:
     """Simulated deteriorations: found within a week, for a budget of alerts per patient-week."""
     catalog = load_catalog()
     plan = load_default_plan(None, catalog)
-    told = []
+    told, tables = [], []
     for vital in vitals or tuple(SIGNALS):
         trial = Trial(vital, patients, seed, catalog, plan)
         for budget in budgets:
             told.append(trial.measure(budget))
-            click.echo(table(told[-1], trial))
-    if file:
-        file.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
+            tables.append(report(told[-1], trial))
+            if perturb is not None:
+                tables.append(perturbation(trial, budget, perturb, repeats))
+    tell("drift", tables, plots(told), out)

@@ -2,8 +2,10 @@
 
 Correlated hourly means with a course of the day; for one day each vital is moved by a share of its own
 deviation, against the sign of their correlation. The joint score is compared with the best single vital
-(the same moving average, the same profile, of each vital alone), at thresholds that give the same rate of
-false alarms in one cohort; rates and events are measured on patients of other seeds.
+(the same moving average, the same profile, of each vital alone), each at the threshold that one cohort gives
+for the budget, with room for chance as `vigie calibrate` leaves it; rates and events are measured on patients
+of other seeds. What is counted are alerts that open. The threshold is what a plan of such vitals may name as
+`score_above` of its `[plan.joint]`.
 """
 
 from pathlib import Path
@@ -13,6 +15,7 @@ import click
 import numpy as np
 
 from models.score import joint
+from streams.evaluation.budget import bound
 from streams.evaluation.report import Row, Table, tell
 
 TOGETHER: Final = (
@@ -58,9 +61,21 @@ def lasting(score: np.ndarray) -> np.ndarray:
     return np.concatenate([np.full(PERSISTENCE - 1, np.nan), windows.min(axis=1)])
 
 
-def daily(score: np.ndarray) -> np.ndarray:
-    """The highest score of each day counted."""
-    return score[24 * SETTLED :].reshape(-1, 24).max(axis=1)
+def opened(score: np.ndarray, threshold: float) -> int:
+    """Alerts that open on the days counted: lasting scores beyond the threshold that the last was not."""
+    beyond = score[24 * SETTLED :] > threshold
+    return int((beyond[1:] & ~beyond[:-1]).sum() + beyond[0])
+
+
+def threshold_for(healthy: list[np.ndarray], budget: float) -> float:
+    """The least threshold at which as many new patients stay within the budget (`budget.bound`)."""
+    weeks = len(healthy) * (DAYS - SETTLED) / 7
+    low, high = 1.0, max(float(np.nanmax(score)) for score in healthy) + 1
+    while high - low > 0.001:
+        middle = (low + high) / 2
+        over = bound(np.array([opened(score, middle) for score in healthy]), weeks) > budget
+        low, high = (middle, high) if over else (low, middle)
+    return high
 
 
 @click.command(name="joint")
@@ -76,11 +91,9 @@ def command(patients: int, budget: float, seed: int, out: Path | None) -> None:
     healthy = [scores(hours(DAYS, 0.0, first + i)) for i in range(patients)]
     fresh = [scores(hours(DAYS, 0.0, second + i)) for i in range(patients)]
     rows: list[Row] = []
-    bounds, rates = [], []
-    for kind in range(2):
-        days = np.concatenate([daily(both[kind]) for both in healthy])
-        bounds.append(float(np.quantile(days, 1 - budget / 7)))
-        rates.append(float(np.mean([7 * (daily(both[kind]) > bounds[kind]).mean() for both in fresh])))
+    weeks = patients * (DAYS - SETTLED) / 7
+    bounds = [threshold_for([both[kind] for both in healthy], budget) for kind in range(2)]
+    rates = [sum(opened(both[kind], bounds[kind]) for both in fresh) / weeks for kind in range(2)]
     for number, shift in enumerate(SHIFTS):
         events = [scores(hours(DAYS, shift, first + 2_000 * (number + 1) + 500 + i)) for i in range(patients)]
         found = [np.mean([both[k][-24:].max() > bounds[k] for both in events]) for k in range(2)]
