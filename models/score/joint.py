@@ -10,7 +10,7 @@ the weight here is by days, PRIOR / (PRIOR + days)). A vector of k known vitals 
     z = ((d²/k)^(1/3) - (1 - 2/(9k))) / sqrt(2/(9k))        (Wilson and Hilferty, PNAS 1931;17:684-688)
 
 which is about standard normal, so that hours with a vital missing compare with full ones. Each vital's
-share of d² is that of Garthwaite and Koch (Aust N Z J Stat 2016;58:195-220, corr-max): never negative,
+share of d² is that of Garthwaite and Koch (Aust N Z J Stat 2016;58:99-119, corr-max): never negative,
 their sum is 1. Learning is bounded: residuals beyond WINSOR of their own deviations count as that, and a
 vector far away moves the covariance by a Huber weight (min(1, c/d))².
 """

@@ -71,15 +71,16 @@ class Judged(NamedTuple):
     cases: list[Case]
     said: dict[str, np.ndarray]
     drifts: list[tuple[int, int]]
+    drifts_by_adwin: list[tuple[int, int]]
 
 
 def judged(transitions: list[Alert]) -> Judged:
     """Every learner over the same transitions."""
-    online = Learner()
+    online, adwin = Learner(), AdwinLearner()
     learners = {
         ONLINE: online,
         REFIT: RefitLearner(),
-        ADWIN: AdwinLearner(),
+        ADWIN: adwin,
         WITHOUT: Learner(math.inf),
         "River's LogisticRegression (Adam 0.02)": Learner(
             classifier=lambda: linear_model.LogisticRegression(optim.Adam(0.02), l2=0.001)
@@ -91,7 +92,7 @@ def judged(transitions: list[Alert]) -> Judged:
     cases = [found[ONLINE][i] for i in kept]
     said = {name: np.array([told[i].said for i in kept], float) for name, told in found.items()}
     grave = np.array([SEVERITIES.index(case.opening["severity"]) for case in cases], float)
-    return Judged(cases, {**said, SEVERITY: grave}, online.drifts)
+    return Judged(cases, {**said, SEVERITY: grave}, online.drifts, adwin.drifts)
 
 
 def calibration(said: np.ndarray, outcome: np.ndarray) -> list[tuple[int, float, float]]:
@@ -125,8 +126,12 @@ def report(title: str, found: Judged, more: dict[str, np.ndarray]) -> tuple[list
         row(name, said, outcome, name not in (SEVERITY, WORK_LIST))
         for name, said in {**found.said, **more}.items()
     ]
-    drifts = ", ".join(f"at verdict {at} ({kept} kept)" for at, kept in found.drifts) or "none"
-    heading = f"{title}: {len(outcome)} judged alerts, {outcome.mean():.0%} actionable; drift told: {drifts}"
+    drifts, by_adwin = (
+        ", ".join(f"at verdict {at} ({kept} kept)" for at, kept in told) or "none"
+        for told in (found.drifts, found.drifts_by_adwin)
+    )
+    heading = f"{title}: {len(outcome)} judged alerts, {outcome.mean():.0%} actionable"
+    heading += f"; drift told: {drifts}; by ADWIN: {by_adwin}"
     online = calibration(found.said[ONLINE], outcome)
     tenths: list[Row] = [[f"{n}", said, share] for n, said, share in online]
     curves = [
@@ -148,7 +153,8 @@ def simulated(patients: int, days: int, seed: int) -> tuple[list[Table], Plot]:
     core = [case.opening.get("likelihood", math.nan) for case in found.cases]
     truth = [judge.likelihood(case.opening) for case in found.cases]
     told = [i for i, value in enumerate(core) if not math.isnan(value)]
-    some = Judged([found.cases[i] for i in told], {k: v[told] for k, v in found.said.items()}, found.drifts)
+    said = {name: likelihoods[told] for name, likelihoods in found.said.items()}
+    some = found._replace(cases=[found.cases[i] for i in told], said=said)
     order = sorted(told, key=lambda i: urgency({**found.cases[i].opening, "opened_at": ""}), reverse=True)
     place = {i: rank for rank, i in enumerate(order)}
     more = {
