@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,11 +10,18 @@ from models.pipeline import Pipeline
 from models.plan import Plan
 from streams.configuration import load_catalog, load_default_plan
 from streams.zones import zone
+from tests import workers
 
 _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 settings.register_profile("default", max_examples=500, deadline=None, suppress_health_check=_CHECKS)
 settings.register_profile("nightly", max_examples=10_000, deadline=None, suppress_health_check=_CHECKS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def no_process_outlives_its_test() -> Iterator[None]:
+    yield
+    workers.end_all()
 
 
 @pytest.fixture(scope="session")

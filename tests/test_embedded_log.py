@@ -36,7 +36,7 @@ while True:
 def appending(folder: Path, limit: int = 0) -> subprocess.Popen[str]:
     """A process that appends 100 records a transaction and tells how many are durable."""
     command = [sys.executable, "-c", APPENDING, str(folder), str(limit)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return workers.process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def values(log: Log) -> list[bytes | None]:
@@ -181,7 +181,7 @@ def test_processes_that_make_one_log_together_all_get_it(tmp_path: Path) -> None
     code = "import sys; from streams.transports.log.store import Log; Log(sys.argv[1]).topic('t')"
     for attempt in range(3):
         command = [sys.executable, "-c", code, str(tmp_path / str(attempt))]
-        running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+        running = [workers.process(command, stderr=subprocess.PIPE, text=True) for _ in range(6)]
         assert [process.communicate()[1] for process in running] == [""] * 6
 
 

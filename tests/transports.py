@@ -53,7 +53,7 @@ class Transport:
     def start(self, **more: str) -> subprocess.Popen[bytes]:
         """A worker of all roles; what it says is in worker.txt of the folder."""
         with (self.folder / "worker.txt").open("ab") as out:
-            return subprocess.Popen(
+            return workers.process(
                 [*workers.VIGIE, "worker"], env={**self.environment, **more}, stdout=out, stderr=out
             )
 
@@ -171,7 +171,7 @@ class Consumer:
         self.out = transport.folder / f"consumer-{number}.jsonl"
         self.words = transport.folder / f"consumer-{number}.txt"
         with self.words.open("wb") as words:
-            self.process = subprocess.Popen(
+            self.process = workers.process(
                 [sys.executable, "-m", "tests.consumer", str(self.out)],
                 env=transport.environment,
                 cwd=Path(__file__).parent.parent,

@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from streams.transports.log.store import Log, Place, Record
 
 VIGIE = [sys.executable, "-c", "from streams.cli import main; main()"]
+_started: list[subprocess.Popen[Any]] = []  # in the test that runs
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -18,12 +20,23 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, "VIGIE_BROKER": f"log://{folder}", "VIGIE_TICKS": "log", **more}
 
 
+def process(command: list[str], **options: Any) -> subprocess.Popen[Any]:
+    """A process that ends with the test that starts it, however that ends (tests/conftest.py)."""
+    _started.append(subprocess.Popen(command, **options))
+    return _started[-1]
+
+
+def end_all() -> None:
+    """Whatever the test has started and still runs ends now."""
+    while _started:
+        with _started.pop() as left:  # closes its pipes
+            left.kill()
+
+
 def start(folder: Path, **more: str) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "worker.txt").open("ab") as out:
-        return subprocess.Popen(
-            [*VIGIE, "worker"], env=environment(folder, **more), stdout=out, stderr=subprocess.STDOUT
-        )
+        return process([*VIGIE, "worker"], env=environment(folder, **more), stdout=out, stderr=out)
 
 
 def wait_until_ready(folder: Path, worker: subprocess.Popen[bytes], seconds: float = 60) -> None:
