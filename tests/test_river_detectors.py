@@ -14,8 +14,14 @@ from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan import Plan
 from models.plan_file import parse_plans
-from models.rivers import detectors
+from models.rivers.acute import AcuteBaseline
+from models.rivers.detector import Detector
+from models.rivers.gain import WeightGain
+from models.rivers.joint import JointDeparture
+from models.rivers.limit import ClinicianLimit
+from models.rivers.news2 import EarlyWarningScore
 from models.rivers.ramp import GradualChange
+from models.rivers.slow import ChangeOverDays
 from models.rules import limits_of
 from models.times import rfc3339
 from streams.configuration import load_templates
@@ -49,21 +55,27 @@ def stream(count: int) -> tuple[tuple[dict[str, float], int], ...]:
 
 
 KINDS = {
-    "limit": detectors.ClinicianLimit(85.0, 80.0, feature="heart-rate"),
-    "limit-below": detectors.ClinicianLimit(93.0, 94.0, direction="below", readings=2, feature="spo2"),
-    "acute": detectors.AcuteBaseline(feature="heart-rate"),
-    "days": detectors.ChangeOverDays(feature="heart-rate"),
-    "days-weight": detectors.ChangeOverDays(False, "body-weight", feature="weight"),
+    "limit": ClinicianLimit(85.0, 80.0, feature="heart-rate"),
+    "limit-below": ClinicianLimit(93.0, 94.0, direction="below", readings=2, feature="spo2"),
+    "acute": AcuteBaseline(feature="heart-rate"),
+    "days": ChangeOverDays(feature="heart-rate"),
+    "days-weight": ChangeOverDays(False, "body-weight", feature="weight"),
     "gain-over-days": GradualChange(feature="weight"),
     "loss-over-days": GradualChange("below", "spo2", feature="spo2"),
-    "gain": detectors.WeightGain(feature="weight"),
-    "news2": detectors.EarlyWarningScore(),
-    "joint": detectors.JointDeparture(VITALS),
+    "gain": WeightGain(feature="weight"),
+    "news2": EarlyWarningScore(),
+    "joint": JointDeparture(VITALS),
 }
 
 
+def leaves(kind: type) -> set[type]:
+    """The classes below a class that have none below themselves."""
+    below = [leaves(one) for one in kind.__subclasses__()]
+    return set().union(*below) if below else {kind}
+
+
 def test_every_detector_is_checked() -> None:
-    assert {type(model) for model in KINDS.values()} == {*detectors.DETECTORS, GradualChange}
+    assert {type(model) for model in KINDS.values()} == leaves(Detector)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -125,8 +137,8 @@ def feed(pipeline: Pipeline, vital: str, x: float, at: int) -> list[dict[str, st
 def test_the_scores_of_one_series_are_those_of_the_pipeline(catalog: Catalog, plan: Plan) -> None:
     pipeline = Pipeline(catalog, plan, zone)
     rng = np.random.default_rng(4)
-    acute, days = detectors.AcuteBaseline(), detectors.ChangeOverDays()
-    limit = detectors.ClinicianLimit(85.0, 80.0)
+    acute, days = AcuteBaseline(), ChangeOverDays()
+    limit = ClinicianLimit(85.0, 80.0)
     place = [rule.rule for rule in limits_of(plan, "heart-rate")].index("high")
     pairs, raised = [], 0.0
     for i in range(40 * 96):
@@ -151,7 +163,7 @@ def test_the_scores_of_a_patient_are_those_of_the_pipeline(catalog: Catalog) -> 
     bare = '[[plan]]\npatient = "*"\nprogramme = "own"\nversion = "1"\n' + OWN.replace("4.5", "99.0")
     (plan,) = parse_plans(bare + NEWS2 + 'alert_from = "high"\n', "plan", catalog, {}, zone)
     pipeline = Pipeline(catalog, plan, zone)  # no alert stands, so that all is learned
-    news2, joint = detectors.EarlyWarningScore(), detectors.JointDeparture(VITALS)
+    news2, joint = EarlyWarningScore(), JointDeparture(VITALS)
     totals, scores, told = [], [], []
     for i, row in enumerate(hours(18, 1.6, 20)):
         at = START + i * HOUR
@@ -171,7 +183,7 @@ def test_the_scores_of_a_patient_are_those_of_the_pipeline(catalog: Catalog) -> 
 
 
 def test_a_weight_gain_scores_above_one_where_the_pipeline_alerts(catalog: Catalog, plan: Plan) -> None:
-    pipeline, model = Pipeline(catalog, plan, zone), detectors.WeightGain()
+    pipeline, model = Pipeline(catalog, plan, zone), WeightGain()
     for i, x in enumerate([80.0, 80.4, 80.9, 81.6, 82.5, 82.1, 81.0, 84.0]):
         at = START + i * 86_400_000
         reading = {"value": x, "at": at}

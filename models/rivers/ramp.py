@@ -3,12 +3,12 @@
 from typing import Final, Literal
 
 from models.plan import Baseline, Plan
-from models.rivers.detectors import _Series
+from models.rivers.series import Series
 
 SIDES: Final = ("above", "below")  # the place of each in `slow_sum`
 
 
-class GradualChange(_Series):
+class GradualChange(Series):
     """A rise, or a fall, of a vital measured once or twice a day (models/score/ramp.py).
 
     The score is the output of the matched filter for straight rises over the last one to four days, less

@@ -1,0 +1,43 @@
+"""Several vitals of one patient, behind River's AnomalyDetector."""
+
+import math
+
+import numpy as np
+
+from models.joint import HOUR
+from models.rivers.detector import Detector, Reading
+from models.score import joint
+
+
+class JointDeparture(Detector):
+    """Several vitals of one patient (models/score/joint.py): the score of an hour of their means.
+
+    Parameters
+    ----------
+    vitals
+        Keys of `x`: 2 to 6 vitals whose interplay is learned.
+    time
+        Name of the hour's local instant (ms since 1970) in `x`.
+
+    """
+
+    def __init__(
+        self,
+        vitals: tuple[str, ...] = ("heart-rate", "respiratory-rate", "spo2", "skin-temperature"),
+        time: str = "at",
+    ) -> None:
+        self.vitals, self.time = vitals, time
+        self._state = np.zeros(1, joint.JOINT)
+
+    def _take(self, x: Reading) -> float:
+        s, at, k = self._state[0], x.get(self.time), len(self.vitals)
+        if at is None:
+            return 0.0
+        hour = int(at) // HOUR
+        joint.start(s, hour)
+        for j, name in enumerate(self.vitals):
+            if x.get(name) is not None:
+                s["known"][j], s["value"][j] = 1, float(x[name])
+        m, _, score, _ = joint.assess(s, k, hour % joint.HOURS)
+        joint.learn(s, k, hour % joint.HOURS, m, score)
+        return 0.0 if math.isnan(score) else score
