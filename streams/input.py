@@ -13,7 +13,9 @@ import msgspec
 from streams.ingest.clock import Stamped
 from streams.ingest.sources import Line
 from streams.settings import Settings
-from streams.transports.log.store import FILE, Log, Row
+from streams.transports.log.file import FILE
+from streams.transports.log.store import Log
+from streams.transports.records import Row
 
 if TYPE_CHECKING:
     from streams.transports.kafka_log import KafkaLog

@@ -23,7 +23,7 @@ from streams.crash_points import POINTS, arm
 from streams.ingest.clock import stamp
 from streams.ingest.sources import Line
 from streams.input import rows
-from streams.transports.log.store import Row
+from streams.transports.records import Row
 from streams.zones import zone
 from tests import workers
 from tests.live import kafka

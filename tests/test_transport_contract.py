@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.input import open_log
-from streams.transports.log.store import Row
+from streams.transports.records import Row
 from tests import transports
 from tests.live import kafka
 from tests.transports import Embedded, OnKafka, Taken, Transport

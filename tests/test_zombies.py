@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from streams import pulse
-from streams.transports.log.store import Log, Record
+from streams.transports.log.store import Log
+from streams.transports.records import Record
 from tests import workers
 from tests.test_worker import append, ward
 

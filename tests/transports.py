@@ -17,7 +17,8 @@ from streams.settings import Settings
 from streams.topics import make_in_kafka, make_in_log
 from streams.transports.kafka_log import KafkaLog
 from streams.transports.log.cleaning import clean
-from streams.transports.log.store import Log, Place, Record
+from streams.transports.log.store import Log
+from streams.transports.records import Place, Record
 from tests import workers
 
 CONSUMED = ("readings", "results", "alerts")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from streams.transports.log.store import Log, Place, Record
+from streams.transports.log.store import Log
+from streams.transports.records import Place, Record
 
 VIGIE = [sys.executable, "-c", "from streams.cli import main; main()"]
 _started: list[subprocess.Popen[Any]] = []  # in the test that runs

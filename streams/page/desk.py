@@ -13,7 +13,7 @@ from streams.alerts import refusal
 from streams.configuration import load_default_plan
 from streams.input import append, key_of, open_log, received_now
 from streams.settings import Settings
-from streams.transports.log.store import Place
+from streams.transports.records import Place
 from streams.zones import zone
 
 AT_ONCE: Final = 5000

@@ -17,7 +17,9 @@ from models.times import parse_times
 from streams.input import open_log
 from streams.replay import Journey, Records
 from streams.settings import Settings
-from streams.transports.log.store import FILE, Log, Place, Record
+from streams.transports.log.file import FILE
+from streams.transports.log.store import Log
+from streams.transports.records import Place, Record
 
 if TYPE_CHECKING:
     from streams.transports.kafka_log import KafkaLog

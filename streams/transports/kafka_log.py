@@ -12,7 +12,7 @@ from streams.kafka_access import client_options
 from streams.settings import Settings
 from streams.transports import LogUnusable
 from streams.transports.kafka_door import knock
-from streams.transports.log.store import Place, Record, Row, partition_of
+from streams.transports.records import Place, Record, Row, partition_of
 
 TIMEOUT: Final = 30.0  # seconds until an append counts as failed
 P = ParamSpec("P")

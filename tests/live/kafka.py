@@ -9,7 +9,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from infra.native import kafka
-from streams.transports.log.store import Row
+from streams.transports.records import Row
 from tests import live
 
 

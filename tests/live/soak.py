@@ -19,7 +19,7 @@ from infra.native import kafka as native
 from infra.native.process import free_port
 from streams.cli import main as vigie
 from streams.input import key_of
-from streams.transports.log.store import Row
+from streams.transports.records import Row
 from tests import workers
 from tests.live import influx, kafka
 from tests.live.deployment import Manager

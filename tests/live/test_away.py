@@ -17,7 +17,7 @@ from streams.cli import main
 from streams.commands.send import rows
 from streams.ingest.clock import stamp
 from streams.ingest.sources import Line
-from streams.transports.log.store import Row
+from streams.transports.records import Row
 from tests import live, workers
 from tests.live import influx, kafka
 from tests.live.test_journey import wait_until_ready

@@ -25,7 +25,7 @@ from streams.cli import main
 from streams.ingest.clock import stamp
 from streams.ingest.sources import Line
 from streams.input import rows
-from streams.transports.log.store import Row
+from streams.transports.records import Row
 from streams.zones import zone
 from tests import live, workers
 from tests.live import influx, kafka

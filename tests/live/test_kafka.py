@@ -14,7 +14,7 @@ from models.plan import Plan
 from streams.ingest.clock import stamp
 from streams.ingest.sources import Line
 from streams.input import rows
-from streams.transports.log.store import Row
+from streams.transports.records import Row
 from streams.zones import zone
 from tests import workers
 from tests.live import kafka

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Final
 
-from streams.transports.log.store import Log, Place
+from streams.transports.log.store import Log
+from streams.transports.records import Place
 
 DAY_MILLISECONDS: Final = 86_400_000
 DELETE_AT_ONCE: Final = 2000  # segments a cleaning transaction removes, so that appends get their turn

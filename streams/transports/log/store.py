@@ -5,72 +5,23 @@ transaction appends to a partition is kept as segments, a row for up to a thousa
 in a compacted topic each record is a segment of its own. Usable without Faust.
 """
 
-import functools
 import itertools
 import json
-import random
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from aiokafka.partitioner import murmur2
+from typing import Any
 
 from streams.transports import LogUnusable
+from streams.transports.log.file import FILE, connect
 from streams.transports.log.segments import Columns, pack, segments, unpack
+from streams.transports.records import Place, Record, Row, partition_of
 
-FILE = "log.db"
-CHECKPOINT_PAGES = 10_000  # 40 MB of log before it is copied
-FORMAT = 2  # of the file; kept in SQLite's user_version
 READ_BYTES = 4 << 20  # a read stops after so much, whatever its limit of records
-SCHEMA = """
-create table topics(id integer primary key, name text unique, partitions int,
-    retention_ms int, retention_bytes int, compact int);
-create table parts(topic int, partition int, next int, cleaned int,
-    primary key(topic, partition)) without rowid;
-create table segments(topic int, partition int, first int, count int, timestamp int,
-    key blob, empty int, body blob, primary key(topic, partition, first)) without rowid;
-create table offsets(grp text, topic text, partition int, offset int,
-    primary key(grp, topic, partition)) without rowid;
-"""
 SEGMENTS = "select first, count, body from segments where topic=? and partition=?"
-_hash = functools.lru_cache(1 << 17)(murmur2)
-Place = tuple[str, int]  # topic and partition
-Row = tuple[str, int | None, bytes | None, bytes | None, int | None, Any]
-"""(topic, partition or None, key, value, timestamp in ms or None = now, headers)."""
-
-
-class Record(NamedTuple):
-    """A record as read. `timestamp` in ms; `headers` is JSON or None."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: str | None
-
-
-def partition_of(key: bytes | None, count: int) -> int:
-    """The partition of a key as Kafka's default partitioner has it (murmur2); any one without a key."""
-    return random.randrange(count) if key is None else (_hash(key) & 0x7FFFFFFF) % count
-
-
-def _made(c: sqlite3.Connection) -> int:
-    """The format of a file, which is made one of ours when it is empty: whole, or not at all."""
-    c.execute("begin immediate")  # another process may be making it
-    found = int(c.execute("pragma user_version").fetchone()[0])
-    if found == 0 and c.execute("select 1 from sqlite_master").fetchone() is None:
-        for statement in SCHEMA.split(";"):
-            c.execute(statement)
-        c.execute(f"pragma user_version={FORMAT}")
-        found = FORMAT
-    c.execute("commit")
-    return found
 
 
 class Log:
@@ -90,23 +41,7 @@ class Log:
 
     def connect(self) -> sqlite3.Connection:
         """A connection of its own. Raises LogUnusable when the file is no log, or of another format."""
-        file = self.path / FILE
-        try:
-            c = sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False)
-            found = c.execute("pragma user_version").fetchone()[0]
-            if found != FORMAT:
-                found = _made(c)
-            if found == FORMAT:
-                c.execute("pragma journal_mode=wal")
-                c.execute(f"pragma synchronous={self.sync}")
-                c.execute(f"pragma wal_autocheckpoint={CHECKPOINT_PAGES}")
-                return c
-        except sqlite3.Error as error:
-            raise LogUnusable(
-                f"{file} cannot be opened: {error}; check the folder, its rights and its disk"
-            ) from (error)
-        c.close()
-        raise LogUnusable(f"{file} has format {found or 1}, this Vigie reads {FORMAT}; begin a new folder")
+        return connect(self.path, self.sync)
 
     def close(self) -> None:
         """Close the file."""
