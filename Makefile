@@ -20,7 +20,7 @@ test: install
 
 # Real servers, fetched and built on first use; what cannot be had is skipped and says why
 live: install
-	VIGIE_LIVE=1 $(BIN)/python -m pytest tests/live tests/test_transport_contract.py
+	VIGIE_LIVE=1 $(BIN)/python -m pytest $(LIVE) tests/live tests/test_transport_contract.py
 
 check: install
 	$(BIN)/ruff check bench infra models streams tests
