@@ -179,7 +179,7 @@ def test_a_file_that_is_somebody_elses_is_refused_and_left_alone(tmp_path: Path)
 
 
 def test_processes_that_make_one_log_together_all_get_it(tmp_path: Path) -> None:
-    code = "import sys; from streams.transports.log.store import Log; Logsys.argv[1].topic't'"
+    code = "import sys; from streams.transports.log.store import Log; Log(sys.argv[1]).topic('t')"
     for attempt in range(3):
         command = [sys.executable, "-c", code, str(tmp_path / str(attempt))]
         running = [workers.process(command, stderr=subprocess.PIPE, text=True) for _ in range(6)]
