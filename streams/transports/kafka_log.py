@@ -6,7 +6,12 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError, KafkaError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
 
 from streams.kafka_access import client_options
 from streams.settings import Settings
@@ -15,6 +20,7 @@ from streams.transports.kafka_door import knock
 from streams.transports.records import Place, Record, Row, partition_of
 
 TIMEOUT: Final = 30.0  # seconds until an append counts as failed
+SEEKING: Final = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -130,11 +136,11 @@ class KafkaLog:
 
     @_asking
     def committed(self, group: str) -> dict[Place, int]:
-        """What a group has committed; nothing as long as the cluster knows no group at all."""
+        """What a group has committed; nothing as long as the cluster seeks who keeps it."""
         if self._admin is None:
             self._admin = KafkaAdminClient(**self._options)
         try:
             found = self._admin.list_group_offsets({group: None})[group]
-        except CoordinatorNotAvailableError:
+        except SEEKING:
             return {}
         return {(at.topic, at.partition): done.offset for at, done in found.items() if done.offset >= 0}
