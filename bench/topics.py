@@ -31,7 +31,9 @@ def broker(folder: Path) -> Iterator[str]:
 def make(address: str, prefix: str, peer: Peer, environment: dict[str, str]) -> None:
     """The topics of one run of a peer; Vigie makes its own as in any deployment."""
     if peer.ours:
-        subprocess.run([*peer.command()[:-3], "topics"], env=os.environ | environment, check=True, stdout=-3)
+        subprocess.run(
+            [*peer.command()[:-3], "topics", "create"], env=os.environ | environment, check=True, stdout=-3
+        )
         return
     readings = {"message.timestamp.type": "CreateTime"}
     wanted = {"readings": readings, "windows": {}, "alerts": {}}

@@ -43,6 +43,7 @@ class Settings(KafkaAccess):
     broker: str = "log://./vigie-data"
     prefix: str = Field("vigie", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     partitions: int = Field(4, ge=1, le=1024)
+    replication: int | None = Field(None, ge=1, le=64)  # None: as the cluster likes
     ticks: Literal["worker", "log"] = "worker"
     tick_seconds: float = Field(5.0, gt=0)
     checkpoint_seconds: float = Field(5.0, gt=0)

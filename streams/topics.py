@@ -1,90 +1,103 @@
-"""The topics of a deployment: made when they are missing, compared when they are there.
+"""The topics of a deployment as they are declared, and in what those of a cluster differ: nothing is done.
 
-Faust declares none of them on Kafka: partitions, retention and compaction are decided here alone.
+Faust declares none of them on Kafka: partitions, copies, retention and compaction are decided here alone.
 """
 
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
-from streams.kafka_access import client_options
+from streams.drift import Drift
 from streams.settings import Settings
 from streams.transports.log.store import Log
 
 DAY: Final = 86_400_000  # ms
 BLOCK_BYTES: Final = 2 << 20  # a state block may reach 1.2 MB; Kafka's own limit is 1 MiB
-COMPACTED: Final = {"cleanup.policy": "compact", "max.message.bytes": str(BLOCK_BYTES)}
+POLICY: Final = "cleanup.policy"
+COMPACTED: Final = {POLICY: "compact", "max.message.bytes": str(BLOCK_BYTES)}
+# Only closed segments are compacted: with Kafka's 1 GiB and half of it dirty, a worker that takes over 40,000
+# series would first read gigabytes of blocks that newer ones have replaced.
+STATE: Final = COMPACTED | {"segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.1"}
+# The broker's clock is `now`. Kafka looks at the bounds only where somebody has altered the type of stamp:
+# then a record whose stamp would carry its patient's time ahead by more than this, or far back, is not taken.
+STAMPED: Final = {
+    "message.timestamp.type": "LogAppendTime",
+    "message.timestamp.after.max.ms": str(5 * 60_000),
+    "message.timestamp.before.max.ms": str(60 * 60_000),
+}
+SAFE: Final = 3  # copies from which on one broker may be away: each record is in two before it is confirmed
+CREATE: Final = "vigie topics create"
 
 
-def topics(settings: Settings) -> dict[str, dict[str, str]]:
-    """Full name → Kafka's configuration of the topic; retention in ms."""
-    # The broker's clock is `now`, unless a recording brings its own times and ticks. Those may lie far
-    # back: retention by age would remove its records before they are read.
-    stamp, days = ("LogAppendTime", 30) if settings.ticks == "worker" else ("CreateTime", None)
+class Topic(NamedTuple):
+    """A topic. replication: copies of each partition, the fewest of any; None: as the cluster likes."""
+
+    partitions: int
+    replication: int | None
+    config: dict[str, str]
+
+
+def declared(settings: Settings) -> dict[str, Topic]:
+    """Full name → what the settings want; retention in ms.
+
+    Of an embedded log that is compaction alone: records there may carry a recording's own times, and
+    retention by age would remove them at once.
+    """
+    # A recording brings its own times and ticks. Those may lie far back: retention by age would remove its
+    # records before they are read, and bounds would refuse them.
+    own = {"retention.ms": "-1", "message.timestamp.type": "CreateTime"}
     plan = {
-        "readings": {"retention.ms": str(days * DAY if days else -1), "message.timestamp.type": stamp},
+        "readings": {"retention.ms": str(30 * DAY)} | STAMPED if settings.ticks == "worker" else own,
         "rejects": {"retention.ms": str(90 * DAY)},
         "results": {"retention.ms": str(7 * DAY)},
         "alerts": {"retention.ms": str(90 * DAY)},
         "deliveries": COMPACTED,
-        "state": COMPACTED,
+        "state": STATE,
     }
-    return {settings.topic(name): config for name, config in plan.items()}
+    copies = settings.replication
+    safe = {"min.insync.replicas": "2"} if copies is not None and copies >= SAFE else {}
+    if settings.log_folder() is not None:
+        copies, safe = None, {}
+        plan = {name: {k: v for k, v in config.items() if k == POLICY} for name, config in plan.items()}
+    return {
+        settings.topic(name): Topic(settings.partitions, copies, config | safe)
+        for name, config in plan.items()
+    }
+
+
+def drifts(settings: Settings, found: Mapping[str, Topic]) -> list[Drift]:
+    """All in which the topics found in a cluster are not as declared, each with the command that mends it."""
+    out = []
+    for name, wanted in declared(settings).items():
+        there = found.get(name)
+        if there is None:
+            out.append(Drift("topic", name, "is missing", CREATE))
+            continue
+        if there.partitions != wanted.partitions:
+            # A patient lives in the partition of its name, and so does what is known of it: more partitions
+            # would move patients away from their state. Kafka itself takes none away.
+            more = there.partitions < wanted.partitions and name != settings.topic("readings")
+            remedy = f"{CREATE} --alter" if more else f"export VIGIE_PARTITIONS={there.partitions}"
+            problem = f"has {there.partitions} partitions, the settings say {wanted.partitions}"
+            out.append(Drift("topic", name, problem, remedy))
+        if wanted.replication is not None and (there.replication or 0) < wanted.replication:
+            problem = f"has {there.replication} copies of a partition, the settings say {wanted.replication}"
+            out.append(Drift("topic", name, problem, f"{CREATE} --alter"))
+        for key, value in wanted.config.items():
+            present = there.config.get(key)
+            if present != value:
+                problem = f"has {key}={present}, the settings say {value}"
+                out.append(Drift("topic", name, problem, f"{CREATE} --alter"))
+    return out
 
 
 def make_in_log(settings: Settings, log: Log) -> None:
-    """Make what is missing in an embedded log.
-
-    Only compaction is taken over: records there may carry a recording's own times, and retention by
-    age would remove them at once.
-    """
-    for name, config in topics(settings).items():
-        log.topic(name, settings.partitions, compact=config.get("cleanup.policy") == "compact")
+    """Make what is missing in an embedded log."""
+    for name, topic in declared(settings).items():
+        log.topic(name, topic.partitions, compact=topic.config.get(POLICY) == "compact")
 
 
-def make_in_kafka(settings: Settings, check_only: bool = False) -> list[str]:
-    """Make what is missing in Kafka; returns what is not as wanted, one sentence each, [] when all is well.
-
-    A topic that exists is never changed: fewer partitions or another retention may be somebody's decision.
-    Raises kafka.errors.KafkaError when the broker cannot be reached, LogUnusable when it keeps us out.
-    """
-    from kafka.admin import ConfigResource, KafkaAdminClient
-
-    from streams.transports.kafka_door import knock
-
-    knock(settings)
-    admin = KafkaAdminClient(**client_options(settings.broker, settings))
-    try:
-        wanted, present = topics(settings), set(admin.list_topics())
-        missing = [name for name in wanted if name not in present]
-        if check_only:
-            faults = [f"{name} is missing; run `vigie topics`" for name in missing]
-        else:
-            faults = []
-            specifications = {
-                name: {"num_partitions": settings.partitions, "configs": wanted[name]} for name in missing
-            }
-            if specifications:
-                admin.create_topics(specifications, wait_for_metadata=True)
-        there = [name for name in wanted if name in present]
-        if not there:
-            return faults
-        counts = {t["name"]: len(t["partitions"]) for t in admin.describe_topics(there)}
-        resources = [ConfigResource("topic", name) for name in there]
-        found = admin.describe_configs(resources, config_filter="all")["topic"]
-        for name in there:
-            faults += _differences(name, settings.partitions, wanted[name], counts[name], found[name])
-        return faults
-    finally:
-        admin.close()
-
-
-def _differences(
-    name: str, partitions: int, wanted: dict[str, str], count: int, found: dict[str, Any]
-) -> list[str]:
-    faults = []
-    if count != partitions:
-        faults.append(f"{name} has {count} partitions, the settings say {partitions}; make them agree")
-    for key, value in wanted.items():
-        present = found.get(key, {}).get("value")
-        if present != value:
-            faults.append(f"{name} has {key}={present}, expected {value}; alter the topic")
-    return faults
+def look_in_log(settings: Settings, log: Log) -> dict[str, Topic]:
+    """The declared topics that an embedded log has; it has no way to change one but to make it."""
+    counts, wanted = Counter(topic for topic, _ in log.refresh()), declared(settings)
+    return {name: wanted[name]._replace(partitions=counts[name]) for name in wanted if name in counts}

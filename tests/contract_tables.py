@@ -14,7 +14,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from streams import metrics
 from streams.cli import main
 from streams.settings import Settings
-from streams.topics import topics
+from streams.topics import declared
 
 FOLDER = Path(__file__).parent.parent / "docs/contracts"
 MARKED = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
@@ -44,8 +44,11 @@ def _default(value: Any) -> str:
 
 
 def topics_table(before: str) -> str:
-    kept = topics(Settings())
-    rows = [f"| `{name}` | {', '.join(f'`{k}={v}`' for k, v in kept[name].items())} |" for name in kept]
+    kept = declared(Settings(broker="batch://127.0.0.1:9092"))
+    rows = [
+        f"| `{name}` | {', '.join(f'`{k}={v}`' for k, v in topic.config.items())} |"
+        for name, topic in kept.items()
+    ]
     return _table("topic | Kafka's settings", rows)
 
 

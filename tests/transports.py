@@ -13,8 +13,9 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from streams.kafka_topics import make_in_kafka
 from streams.settings import Settings
-from streams.topics import make_in_kafka, make_in_log
+from streams.topics import make_in_log
 from streams.transports.kafka_log import KafkaLog
 from streams.transports.log.cleaning import clean
 from streams.transports.log.store import Log

@@ -16,8 +16,9 @@ import msgspec
 from models.times import rfc3339
 from streams.bench.worker import VIGIE
 from streams.input import open_log
+from streams.kafka_topics import make_in_kafka
 from streams.settings import Settings
-from streams.topics import make_in_kafka, make_in_log
+from streams.topics import make_in_log
 from streams.transports.log.store import Log
 
 

@@ -7,11 +7,13 @@ delete its points and the bucket itself through /api/v2, which these credentials
 
 from typing import Final, NamedTuple
 
+from streams.drift import Drift
 from streams.settings import Settings
 
 RAW: Final = "autogen"  # retention policies of the database: InfluxQL finds both buckets under one name
 HISTORY: Final = "history"
 DAY: Final = 86_400  # seconds
+SETUP: Final = "vigie influx setup"
 
 
 class Bucket(NamedTuple):
@@ -21,18 +23,6 @@ class Bucket(NamedTuple):
     policy: str
     seconds: int
     shard_seconds: int
-
-
-class Drift(NamedTuple):
-    """Something that is not as it should be, and the command that mends it."""
-
-    what: str  # server, organisation, bucket, retention, mapping, writer, reader, mode
-    name: str
-    problem: str
-    remedy: str = "vigie influx setup"
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.name} {self.problem}; run `{self.remedy}`"
 
 
 class State(NamedTuple):
@@ -60,30 +50,30 @@ def wanted(settings: Settings) -> list[Bucket]:
 def drifts(settings: Settings, state: State) -> list[Drift]:
     """All that is not as wanted, in the order in which it can be mended."""
     if state.organisation is None:
-        return [Drift("organisation", str(settings.influx_org), "is missing")]
+        return [Drift("organisation", str(settings.influx_org), "is missing", SETUP)]
     found, buckets = [], wanted(settings)
     for bucket in buckets:
         there = state.buckets.get(bucket.name)
         if there is None:
-            found.append(Drift("bucket", bucket.name, "is missing"))
+            found.append(Drift("bucket", bucket.name, "is missing", SETUP))
         elif there[1] != bucket.seconds:
             text = f"keeps {there[1] // DAY} days, the settings say {bucket.seconds // DAY} (0: for ever)"
-            found.append(Drift("retention", bucket.name, text, "vigie influx setup --retention"))
+            found.append(Drift("retention", bucket.name, text, f"{SETUP} --retention"))
     ids = {bucket.policy: state.buckets.get(bucket.name, ("", 0))[0] for bucket in buckets}
     for policy, bucket_id in ids.items():
         if state.mappings.get(policy, ("", ""))[1] != bucket_id:
-            found.append(Drift("mapping", policy, "does not lead to its bucket"))
+            found.append(Drift("mapping", policy, "does not lead to its bucket", SETUP))
     for what, name, action, account, enters in (
         ("writer", writer_name(settings), "write", state.writer, state.writer_enters),
         ("reader", reader_name(settings), "read", state.reader, state.reader_enters),
     ):
         if account is None:
-            found.append(Drift(what, name, "is missing"))
+            found.append(Drift(what, name, "is missing", SETUP))
         elif account[1] != {f"{action}:buckets/{bucket_id}" for bucket_id in ids.values()}:
-            found.append(Drift(what, name, "has other rights than it needs"))
+            found.append(Drift(what, name, "has other rights than it needs", SETUP))
         elif not enters:
-            found.append(Drift(what, name, "does not get in with what its file says"))
-    found += [Drift("mode", name, "can be read by others") for name in state.open_files]
+            found.append(Drift(what, name, "does not get in with what its file says", SETUP))
+    found += [Drift("mode", name, "can be read by others", SETUP) for name in state.open_files]
     return found
 
 

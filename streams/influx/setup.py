@@ -4,8 +4,9 @@ import secrets
 from pathlib import Path
 from typing import Any, Final
 
+from streams.drift import Drift
 from streams.influx.api import InfluxAnswer, InfluxApi
-from streams.influx.plan import HISTORY, RAW, Bucket, Drift, State, drifts, reader_name, wanted, writer_name
+from streams.influx.plan import HISTORY, RAW, Bucket, State, drifts, reader_name, wanted, writer_name
 from streams.secret_files import ensure_secret, is_open, read_secret, write_secret
 from streams.settings import Settings
 

@@ -67,7 +67,7 @@ class KafkaLog:
         """(name, partitions) of a topic. Raises LogUnusable with the remedy when it is missing."""
         partitions = self._consumer.partitions_for_topic(name)
         if not partitions:
-            raise LogUnusable(f"there is no topic {name}; make it with `vigie topics`")
+            raise LogUnusable(f"there is no topic {name}; make it with `vigie topics create`")
         return name, len(partitions)
 
     def partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int:

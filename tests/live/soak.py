@@ -65,7 +65,7 @@ def main(minutes: float) -> None:
                 VIGIE_METRICS_PORT=str(free_port()),
                 **influx.settings(server.address, folder / "secrets"),
             )
-            for command in (["influx", "setup"], ["topics"]):
+            for command in (["influx", "setup"], ["topics", "create"]):
                 done = CliRunner().invoke(vigie, command, env=settings)
                 if done.exit_code:
                     raise click.ClickException(done.output)

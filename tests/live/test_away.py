@@ -46,7 +46,7 @@ def test_a_server_that_is_away_costs_neither_alerts_nor_memory_nor_points(tmp_pa
             VIGIE_METRICS_PORT=str(port),
             **influx.settings(server.address, secrets),
         )
-        for command in (["influx", "setup"], ["topics"]):
+        for command in (["influx", "setup"], ["topics", "create"]):
             assert CliRunner().invoke(main, command, env=settings).exit_code == 0
         client = kafka.Kafka(broker)
         stack.callback(client.close)

@@ -52,10 +52,10 @@ def test_commands_reach_kafka_and_a_replay_of_it_decides_as_its_worker_did(
     source, plan = tmp_path / "ward.jsonl", tmp_path / "plan.toml"
     source.write_bytes(b"".join(value + b"\n" for value in ward(READINGS)))
     plan.write_text(PLAN)
-    assert "there is no topic vigie.readings; make it with `vigie topics`" in (
+    assert "there is no topic vigie.readings; make it with `vigie topics create`" in (
         vigie("send", str(source), expect=1).output
     )
-    vigie("topics")
+    vigie("topics", "create")
     sent = vigie("send", str(source), "--as-recorded", "--then", "1h").output
     assert int(sent.split()[0]) > READINGS
     assert "sent p-7: programme strict version 1" in vigie("plan", "apply", str(plan)).output

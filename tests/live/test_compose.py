@@ -40,9 +40,9 @@ def test_kafka_starts_with_what_compose_says_and_holds_the_topics(tmp_path: Path
     address = f"{LOOPBACK}:{ports['9092']}"
     with live.server(lambda folder: kafka.server_of(folder, text, address), tmp_path).running():
         settings = {"VIGIE_BROKER": f"batch://{address}", "VIGIE_SINK": "none"}
-        done = CliRunner().invoke(main, ["topics"], env=settings)
+        done = CliRunner().invoke(main, ["topics", "create"], env=settings)
         assert done.exit_code == 0, done.output
-        assert CliRunner().invoke(main, ["topics", "--check"], env=settings).exit_code == 0
+        assert CliRunner().invoke(main, ["topics", "check"], env=settings).exit_code == 0
         client = Kafka(address)
         client.append([("vigie.readings", 0, b"p-1", b"{}", None, 0)])  # type: ignore[list-item]
         assert client.values("vigie.readings") == [b"{}"]

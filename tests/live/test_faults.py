@@ -93,7 +93,7 @@ def test_kills_and_freezes_lose_nothing_and_double_nothing(
             **influx.settings(server.address, tmp_path / "secrets"),
         )
         settings = with_receiver(settings, nurse)
-        for command in (["influx", "setup"], ["topics"]):
+        for command in (["influx", "setup"], ["topics", "create"]):
             assert CliRunner().invoke(main, command, env=settings).exit_code == 0
         client = kafka.Kafka(broker.address)
         stack.callback(client.close)

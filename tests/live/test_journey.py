@@ -77,7 +77,7 @@ def test_what_goes_into_kafka_is_in_influxdb_and_with_the_nurse(
             **influx.settings(server.address, tmp_path / "secrets"),
             VIGIE_ENDPOINTS=json.dumps([endpoint]),
         )
-        for command in (["influx", "setup"], ["topics"], ["topics", "--check"], ["influx", "check"]):
+        for command in (["influx", "setup"], ["topics", "create"], ["topics", "check"], ["influx", "check"]):
             done = CliRunner().invoke(main, command, env=settings)
             assert done.exit_code == 0, done.output
 

@@ -39,7 +39,9 @@ class Deployment:
     def __init__(self, server: kafka.Kafka, prefix: str, folder: Path) -> None:
         self.server, self.prefix, self.folder = server, prefix, folder
         self.running: list[subprocess.Popen[bytes]] = []
-        made = subprocess.run([*workers.VIGIE, "topics"], env=self._environment(), capture_output=True)
+        made = subprocess.run(
+            [*workers.VIGIE, "topics", "create"], env=self._environment(), capture_output=True
+        )
         assert made.returncode == 0, made.stderr
 
     def _environment(self) -> dict[str, str]:

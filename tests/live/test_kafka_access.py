@@ -104,8 +104,8 @@ def test_a_recording_goes_through_a_closed_kafka(closed: Closed, listener: str, 
     out, again = tmp_path / "out", tmp_path / "again"
     address = settings["VIGIE_BROKER"].replace("batch://", "kafka://")
     for arguments in (
-        ("topics",),
-        ("topics", "--check"),
+        ("topics", "create"),
+        ("topics", "check"),
         ("send", str(recording), "--as-recorded"),
         ("worker", "--drain"),
         ("replay", f"{address}/{listener.lower()}.readings", "--out", str(out)),

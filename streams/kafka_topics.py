@@ -1,0 +1,102 @@
+"""The topics of a Kafka cluster: looked at, made, altered to what streams.topics declares."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, KafkaAdminClient
+
+from streams.drift import Drift
+from streams.kafka_access import client_options
+from streams.settings import Settings
+from streams.topics import Topic, declared, drifts
+from streams.transports.kafka_door import knock
+
+
+@contextmanager
+def cluster(settings: Settings) -> Iterator[Any]:
+    """The cluster's administration while the block runs.
+
+    Raises kafka.errors.KafkaError when the broker cannot be reached, LogUnusable when it keeps us out.
+    """
+    knock(settings)
+    admin = KafkaAdminClient(**client_options(settings.broker, settings))
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+def look(admin: Any, settings: Settings) -> dict[str, Topic]:
+    """The declared topics that are there, as they are: every setting, the cluster's defaults too."""
+    there = sorted(declared(settings).keys() & set(admin.list_topics()))
+    if not there:
+        return {}
+    placed = {topic["name"]: topic["partitions"] for topic in admin.describe_topics(there)}
+    resources = [ConfigResource("topic", name) for name in there]
+    told = admin.describe_configs(resources, config_filter="all")["topic"]
+    return {
+        name: Topic(
+            len(placed[name]),
+            min(len(partition["replica_nodes"]) for partition in placed[name]),
+            {key: str(entry["value"]) for key, entry in told[name].items()},
+        )
+        for name in there
+    }
+
+
+def make_in_kafka(settings: Settings, alter: bool = False) -> list[Drift]:
+    """Make what is missing; returns what is not as declared then, [] when all is well.
+
+    A topic that exists is changed only when it is asked for: another retention may be somebody's decision.
+    Raises as `cluster` does, also when the cluster refuses a change.
+    """
+    wanted = declared(settings)
+    with cluster(settings) as admin:
+        found = look(admin, settings)
+        missing = {
+            name: {
+                "num_partitions": topic.partitions,
+                "replication_factor": topic.replication or -1,
+                "configs": topic.config,
+            }
+            for name, topic in wanted.items()
+            if name not in found
+        }
+        if missing:
+            admin.create_topics(missing, wait_for_metadata=True)
+        if alter and drifts(settings, found):
+            for name, there in found.items():
+                _alter(admin, name, there, wanted[name], name != settings.topic("readings"))
+        return drifts(settings, look(admin, settings))
+
+
+def _alter(admin: Any, name: str, there: Topic, wanted: Topic, more: bool) -> None:
+    """Bring one topic to what is declared; `more`: it may get further partitions."""
+    changed = {key: value for key, value in wanted.config.items() if there.config.get(key) != value}
+    if changed:
+        admin.alter_configs([ConfigResource("topic", name, changed)])
+    if more and there.partitions < wanted.partitions:
+        admin.create_partitions({name: wanted.partitions})
+    if wanted.replication is not None and (there.replication or 0) < wanted.replication:
+        brokers = [broker["node_id"] for broker in admin.describe_cluster()["brokers"]]
+        placed = admin.describe_topics([name])[0]["partitions"]
+        moves = {
+            TopicPartition(name, partition["partition_index"]): copies(
+                partition["replica_nodes"], brokers, wanted.replication
+            )
+            for partition in placed
+        }
+        admin.alter_partition_reassignments(moves)
+
+
+def copies(now: Sequence[int], brokers: Sequence[int], wanted: int) -> list[int]:
+    """The brokers that shall hold a partition: those of now first, then the others, from the next one on.
+
+    Fewer than wanted when there are not so many brokers: the difference stays and is told.
+    """
+    order = sorted(brokers)
+    begin = order.index(now[-1]) + 1 if now and now[-1] in order else 0
+    others = [broker for broker in order[begin:] + order[:begin] if broker not in now]
+    return [*now, *others][: max(wanted, len(now))]
