@@ -62,9 +62,10 @@ def describe(as_json: bool) -> None:
         elif there is None:
             click.echo(f"{name}: missing")
         else:
-            said = ", ".join(f"{key}={there.config.get(key)}" for key in wanted[name].config)
-            copies = "" if there.replication is None else f", copies {there.replication}"
-            click.echo(f"{name}: partitions {there.partitions}{copies}, {said}")
+            said = [f"partitions {there.partitions}"]
+            said += [] if there.replication is None else [f"copies {there.replication}"]
+            said += [f"{key}={there.config.get(key)}" for key in wanted[name].config]
+            click.echo(f"{name}: {', '.join(said)}")
 
 
 def _found(settings: Settings) -> dict[str, Topic]:
