@@ -1,5 +1,6 @@
 """The three measurements of a peer: a full log, a kill -9 in the middle of one, and a light load."""
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -77,7 +78,10 @@ class Light:
 def prepared(count: int, patients: int) -> tuple[list[Reading], Reference]:
     """A load and what must come of it."""
     readings = list(load(count, patients))
-    return readings, compute(readings)
+    reference = compute(readings)
+    gc.collect()
+    gc.freeze()  # millions of objects: to look through them would hold up the reading of alerts for seconds
+    return readings, reference
 
 
 @contextmanager
@@ -127,9 +131,10 @@ def killed(place: Place, prefix: str, peer: Peer, count: int, patients: int) -> 
     readings, reference = prepared(count, patients)
     with started(place, prefix, peer, readings) as (worker, output):
         wanted = KILL_AT * len(reference.windows)
-        _until(worker, output, lambda: len(output.windows) >= wanted)
+        _until(worker, output, lambda: output.come >= wanted)
         worker.kill()
         output.read(0)
+        output.read_records()
         share = len(output.windows) / len(reference.windows)
         if share >= 1:
             raise RuntimeError(f"{peer.name} was done before it could be killed; give more --readings")
@@ -181,5 +186,5 @@ def _follow(worker: Worker, output: Reader, windows: int, each: Callable[[], Non
         each()
         worker.raise_if_ended()
         silent = time.time() - max(begin, output.newest)
-        if silent > (AFTER if len(output.windows) >= windows else QUIET if output.newest else FIRST):
+        if silent > (AFTER if output.complete(windows) else QUIET if output.newest else FIRST):
             return

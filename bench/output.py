@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from kafka import KafkaConsumer, TopicPartition
 
 from bench.load import PARTITIONS
-from bench.peers import Peer, alert_of, windows_of
+from bench.peers import Peer, alert_of, count_of, windows_of
 from bench.reference import Key, Reference, Window
 
 
@@ -35,9 +35,14 @@ class Findings:
 
 @dataclass
 class Output:
-    """Every window and alert that came, with the broker's time (ms) of windows and ours (s) of alerts."""
+    """Every window and alert that came, with the broker's time (ms) of windows and ours (s) of alerts.
+
+    records: what is not taken apart yet.
+    """
 
     peer: Peer
+    records: list[tuple[bytes, int]] = field(default_factory=list)
+    come: int = 0  # windows in these, repeats too
     windows: dict[Key, dict[int, list[Window]]] = field(default_factory=dict)
     appended: dict[Key, int] = field(default_factory=dict)
     alerts: dict[Key, list[float]] = field(default_factory=dict)
@@ -52,12 +57,27 @@ class Output:
             if key is not None:
                 self.alerts.setdefault(key, []).append(now)
             return
-        for window, revision, content in windows_of(self.peer, value):
-            self.windows.setdefault(window, {}).setdefault(revision, []).append(content)
-            self.appended.setdefault(window, appended)
+        self.records.append((value, appended))
+        self.come += count_of(self.peer, value)
+
+    def read_records(self) -> None:
+        """Take apart what has come: afterwards, or a reader would be slower than a fast peer."""
+        for value, appended in self.records:
+            for window, revision, content in windows_of(self.peer, value):
+                self.windows.setdefault(window, {}).setdefault(revision, []).append(content)
+                self.appended.setdefault(window, appended)
+        self.records.clear()
+
+    def complete(self, windows: int) -> bool:
+        """Whether so many windows have come, each at least once."""
+        if self.come < windows:
+            return False
+        self.read_records()
+        return len(self.windows) >= windows
 
     def progress(self, reference: Reference) -> list[tuple[float, int]]:
         """(seconds, readings done by then) at each window, by where in the log the windows close."""
+        self.read_records()
         done, out = dict[int, int](), []
         for key, at in sorted(self.appended.items(), key=lambda item: item[1]):
             if key in reference.closing:
@@ -68,6 +88,7 @@ class Output:
 
     def judge(self, reference: Reference) -> Findings:
         """Compare with what should have come, window by window and alert by alert."""
+        self.read_records()
         found, tolerance = Findings(), self.peer.tolerance
         for key, right in reference.windows.items():
             revisions = self.windows.get(key)

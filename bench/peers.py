@@ -92,6 +92,11 @@ def windows_of(peer: Peer, value: bytes) -> Iterator[tuple[Key, int, Window]]:
             yield (tags["patient"], tags["vital"], int(at) // 1_000_000), revision, window
 
 
+def count_of(peer: Peer, value: bytes) -> int:
+    """How many windows are in one record."""
+    return value.count(b",window=1m ") if peer.ours else 1
+
+
 def alert_of(peer: Peer, value: bytes) -> Key | None:
     """The reading that an alert is about; None when the record tells no new alert."""
     body: dict[str, Any] = msgspec.json.decode(value)
