@@ -1,17 +1,21 @@
 """The topics of a Kafka cluster: looked at, made, altered to what streams.topics declares."""
 
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
 
 from streams.drift import Drift
 from streams.kafka_access import client_options
 from streams.settings import Settings
 from streams.topics import Topic, declared, drifts
 from streams.transports.kafka_door import knock
+
+SPREADING: Final = 10.0  # seconds in which every broker of a cluster has heard of a change
 
 
 @contextmanager
@@ -65,11 +69,15 @@ def make_in_kafka(settings: Settings, alter: bool = False) -> list[Drift]:
             if name not in found
         }
         if missing:
-            admin.create_topics(missing, wait_for_metadata=True)
-        if alter and drifts(settings, found):
-            for name, there in found.items():
-                _alter(admin, name, there, wanted[name], name != settings.topic("readings"))
-        return drifts(settings, look(admin, settings))
+            with suppress(TopicAlreadyExistsError):  # somebody else was quicker
+                admin.create_topics(missing, wait_for_metadata=True)
+        altered = found if alter and drifts(settings, found) else {}
+        for name, there in altered.items():
+            _alter(admin, name, there, wanted[name], name != settings.topic("readings"))
+        until = time.monotonic() + (SPREADING if missing or altered else 0.0)
+        while (left := drifts(settings, look(admin, settings))) and time.monotonic() < until:
+            time.sleep(0.2)
+        return left
 
 
 def _alter(admin: Any, name: str, there: Topic, wanted: Topic, more: bool) -> None:
@@ -80,7 +88,7 @@ def _alter(admin: Any, name: str, there: Topic, wanted: Topic, more: bool) -> No
     if more and there.partitions < wanted.partitions:
         admin.create_partitions({name: wanted.partitions})
     if wanted.replication is not None and (there.replication or 0) < wanted.replication:
-        brokers = [broker["node_id"] for broker in admin.describe_cluster()["brokers"]]
+        brokers = [broker["broker_id"] for broker in admin.describe_cluster()["brokers"]]
         placed = admin.describe_topics([name])[0]["partitions"]
         moves = {
             TopicPartition(name, partition["partition_index"]): copies(

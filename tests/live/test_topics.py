@@ -89,7 +89,9 @@ def test_what_readings_and_state_lack_in_partitions_is_never_added(
     brokers: list[Running], vigie: Vigie
 ) -> None:
     admin = KafkaAdminClient(bootstrap_servers=brokers[0].address)
-    admin.create_topics({"few.readings": {"num_partitions": 2}, "few.alerts": {"num_partitions": 2}})
+    admin.create_topics(
+        {"few.readings": {"num_partitions": 2}, "few.alerts": {"num_partitions": 2}}, wait_for_metadata=True
+    )
     admin.close()
     code, told = vigie("create", "--alter", prefix="few")
     assert code == 1
