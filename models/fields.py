@@ -292,7 +292,7 @@ def spans_of(data, begin, end, spans, numbers, others):  # type: ignore[no-untyp
     return PLAIN
 
 
-@njit
+@njit(cache=True)  # called by models/routes.py, too
 def route_hash(data, spans):  # type: ignore[no-untyped-def]
     """FNV-1a over patient, vital and unit, each closed by a zero byte."""
     h = FNV_OFFSET
@@ -303,7 +303,7 @@ def route_hash(data, spans):  # type: ignore[no-untyped-def]
     return h
 
 
-@njit
+@njit(cache=True)
 def find(data, spans, slots, names):  # type: ignore[no-untyped-def]
     """The slot of models/routes.py that holds patient, vital and unit; -1 when none does.
 

@@ -21,7 +21,7 @@ from models.triage import Cause, Desk
 from models.verdicts.calibration import History as Likelihoods
 
 PATIENTS_PER_BLOCK: Final = 8
-FORMAT: Final = f"4-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
+FORMAT: Final = f"5-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
 
 
@@ -86,10 +86,10 @@ class Block(msgspec.Struct):
 def _block(number: int, data: bytes) -> Block:
     """A saved block. Raises UnknownFormat with the format that it has."""
     try:
-        found, packed = msgspec.msgpack.decode(data, type=tuple[str, bytes])
+        found, body = msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])
         if found == FORMAT:
-            return msgspec.msgpack.decode(zlib.decompress(packed), type=Block)
-    except (msgspec.MsgspecError, zlib.error) as error:
+            return msgspec.msgpack.decode(body, type=Block)
+    except msgspec.MsgspecError as error:
         raise UnknownFormat(f"state block {number} cannot be read: {error}") from error
     raise UnknownFormat(
         f"state block {number} is of format {found}, this version reads {FORMAT}; run the version that wrote "
@@ -190,8 +190,7 @@ class State:
             self.calibrations if first else [],
             self.likelihoods if first else [],
         )
-        # A third of it and more is zeros: compressed, it costs a quarter to write and to keep.
-        return msgspec.msgpack.encode((FORMAT, zlib.compress(msgspec.msgpack.encode(block), 1)))
+        return msgspec.msgpack.encode((FORMAT, block))
 
     def load(self, blocks: Mapping[bytes, bytes]) -> None:
         """Put saved blocks into a fresh state, in the order of their numbers.

@@ -69,12 +69,12 @@ def create_app(settings: Settings, roles: set[str]) -> App:
         processing_guarantee="at_least_once",
         agent_supervisor=mode.CrashingSupervisor,
         stream_wait_empty=False,
-        stream_buffer_maxsize=16,  # counts batches, not readings
+        stream_buffer_maxsize=64,  # counts batches, of one reading each at a light load
         broker_max_poll_records=2000,
         broker_commit_interval=1.0,
         broker_session_timeout=settings.session_seconds,
         broker_heartbeat_interval=settings.session_seconds / 4,
-        producer_linger=0.005,
+        producer_linger=0.0,  # a results frame is a batch of its own; an alert waits for nobody
         producer_max_batch_size=1 << 20,
         producer_max_request_size=4 << 20,
         producer_acks=-1,

@@ -23,6 +23,7 @@ from streams.crash_points import POINTS, arm
 from streams.ingest.clock import stamp
 from streams.ingest.sources import Line
 from streams.input import rows
+from streams.packing import unpack
 from streams.transports.records import Row
 from streams.zones import zone
 from tests import workers
@@ -72,7 +73,7 @@ def state(deployment: Transport, catalog: Catalog, default_plan: Plan) -> dict[s
     for record in deployment.records("state"):
         assert record.key
         assert record.value
-        newest.setdefault(record.partition, {})[record.key.partition(b"/")[2]] = record.value
+        newest.setdefault(record.partition, {})[record.key.partition(b"/")[2]] = unpack(record.value)
     found: dict[str, str] = {}
     for partition, blocks in newest.items():
         pipeline = Pipeline(catalog, default_plan, zone)

@@ -11,6 +11,7 @@ from models.pipeline import Pipeline
 from models.record import PATIENT, SERIES
 from models.times import rfc3339
 from streams.configuration import load_catalog, load_default_plan
+from streams.packing import pack
 from streams.zones import zone
 
 START = 1_772_409_600_000  # a Monday
@@ -87,6 +88,6 @@ def measure(shape: Shape, count: int) -> Figure:
     accepted = pipeline.ledger.accepted
     if accepted != count:
         raise AssertionError(f"{count - accepted} readings of the load were not accepted")
-    saved = sum(map(len, pipeline.snapshot().values()))
+    saved = sum(len(pack(block)) for block in pipeline.snapshot().values())
     fixed = SERIES.itemsize + PATIENT.itemsize / min(len(VITALS), shape.series)
     return Figure(timed / spent, lines / timed, max(fixed, saved / shape.series))

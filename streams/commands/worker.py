@@ -1,5 +1,6 @@
 """`vigie worker`: the agents of this deployment, until a signal ends them."""
 
+import gc
 import os
 
 import click
@@ -27,6 +28,8 @@ def command(roles: str, until_drained: bool) -> None:
     app = create_app(settings, chosen)
     if until_drained:
         drain.attach(app, settings)
+    gc.collect()
+    gc.freeze()  # what stands by now stays: a full collection of it would hold an alert up for 0.1 s
     if settings.log_folder() is None:  # the embedded log has one worker, whose lock a frozen one keeps
         pulse.start(settings.session_seconds * 2 / 3)
     worker = mode.Worker(
