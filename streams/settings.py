@@ -31,8 +31,12 @@ REMEDIES = {  # by the beginning of pydantic's name of a fault
     "string": 'write text in quotes: "…"',
     "list": 'write [{"name":…,"url":…,"secret":…}]',
 }
-# VIGIE_… names that are no settings
-BESIDE = ("config", "secrets", "recordings", "test_kafka", "live", "crash_at", "crash_test")
+# VIGIE_… names that are no settings: of this file, of tests and of infra/compose.yaml
+BESIDE = (
+    *("config", "secrets"),
+    *("recordings", "test_kafka", "live", "influxdb_version", "crash_at", "crash_test"),
+    *("image", "uid", "gid", "address", "advertised"),
+)
 
 
 class Settings(KafkaAccess):

@@ -23,8 +23,12 @@ GOOD = State(
 )
 
 
+NOW = 1_772_409_600.0
+
+
 def test_a_server_that_is_as_wanted_has_no_drift() -> None:
-    assert drifts(SETTINGS, GOOD) == []
+    assert drifts(SETTINGS, GOOD, NOW) == []
+    assert drifts(SETTINGS, GOOD._replace(certificate_ends=NOW + 31 * DAY), NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -42,16 +46,17 @@ def test_a_server_that_is_as_wanted_has_no_drift() -> None:
         ({"reader": ("r1", set())}, "reader vigie-reader has other rights"),
         ({"reader_enters": False}, "reader vigie-reader does not get in"),
         ({"open_files": ("influx_admin_token",)}, "mode influx_admin_token can be read by others"),
+        ({"certificate_ends": NOW + 29 * DAY}, "ends on 2026-03-31; run `vigie init DIR --renew`"),
     ],
 )
 def test_each_departure_is_one_drift_with_its_remedy(change: dict[str, object], told: str) -> None:
-    found = drifts(SETTINGS, GOOD._replace(**change))
+    found = drifts(SETTINGS, GOOD._replace(**change), NOW)
     assert len(found) == 1
     assert told in str(found[0])
 
 
 def test_a_missing_bucket_is_told_before_what_needs_it() -> None:
-    found = drifts(SETTINGS, GOOD._replace(buckets={"vigie": ("b1", 90 * DAY)}))
+    found = drifts(SETTINGS, GOOD._replace(buckets={"vigie": ("b1", 90 * DAY)}), NOW)
     assert (found[0].what, found[0].name) == ("bucket", "vigie-history")
 
 

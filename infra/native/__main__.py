@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ from infra.native.artefacts import NotToBeHad
 from infra.native.process import Identity, Server, end
 
 FOLDER = Path(tempfile.gettempdir()) / f"vigie-servers-{os.getuid()}"
-RECORD = "servers.json"  # what runs: name → address, pid, start, stop
+RECORD = "servers.json"  # what runs, or is kept: name → address, pid, start, stop
 MAKERS: dict[str, Callable[[Path, int], Server]] = {
     "kafka": kafka.server,
     "influxdb": influxdb.server,
@@ -23,7 +24,10 @@ MAKERS: dict[str, Callable[[Path, int], Server]] = {
     "prometheus": prometheus.prometheus,
 }
 folder_option = click.option(
-    "--folder", type=click.Path(path_type=Path), default=FOLDER, help=f"Where they live; default {FOLDER}."
+    "--folder",
+    type=click.Path(path_type=Path, resolve_path=True),  # a server's own folder is not this one
+    default=FOLDER,
+    help=f"Where they live; default {FOLDER}.",
 )
 
 
@@ -34,71 +38,92 @@ def main() -> None:
 
 @main.command()
 @folder_option
-@click.option("--only", default=",".join(MAKERS), help=f"Servers, of {', '.join(MAKERS)}.")
-@click.option("--port", "ports", multiple=True, metavar="NAME=PORT", help="A port; default: any free one.")
-def up(folder: Path, only: str, ports: tuple[str, ...]) -> None:
+@click.option("--only", help=f"Servers, of {', '.join(MAKERS)}; default: those that are kept, else all.")
+@click.option(
+    "--port",
+    "ports",
+    multiple=True,
+    metavar="NAME=PORT",
+    help="A port; default: as before, else any free one.",
+)
+def up(folder: Path, only: str | None, ports: tuple[str, ...]) -> None:
     """Bring servers up and tell their addresses. Builds what is missing on first use."""
-    names = only.split(",")
+    kept = _read(folder)
+    names = only.split(",") if only else list(kept) or list(MAKERS)
     chosen = {name: number for name, _, number in (port.partition("=") for port in ports)}
     unknown = sorted({*names, *chosen} - set(MAKERS))
     if unknown or not all(number.isdigit() for number in chosen.values()):
         raise click.UsageError(
             f"{', '.join(unknown) or ports}: choose of {', '.join(MAKERS)}, --port kafka=9092"
         )
-    if (folder / RECORD).exists():
+    if any(_identity(of).lives() for of in kept.values()):
         raise click.ClickException(f"servers run already in {folder}; take them down first")
-    if folder.exists() and any(folder.iterdir()):
+    if not kept and folder.exists() and any(folder.iterdir()):
         raise click.ClickException(f"{folder} holds other files, which `down` would remove; choose another")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    running: dict[str, dict[str, object]] = {}
+    before = {name: of["address"].rpartition(":")[2] for name, of in kept.items()}
+    record, servers = dict(kept), dict[str, tuple[Server, float]]()
     try:
-        for name in (name for name in MAKERS if name in names):
+        for name in (name for name in MAKERS if name in names):  # all are there before the first one starts
             begin = time.monotonic()
-            if name == "prometheus" and "alertmanager" in running:
-                url = str(running["alertmanager"]["address"])
-                server = prometheus.prometheus(folder / name, int(chosen.get(name, "0")), url)
+            make, port = MAKERS[name], int(chosen.get(name) or before.get(name) or 0)
+            if name == "prometheus" and "alertmanager" in servers:
+                server = prometheus.prometheus(folder / name, port, servers["alertmanager"][0].address)
             else:
-                server = MAKERS[name](folder / name, int(chosen.get(name, "0")))
-            made = time.monotonic()
-            found = Identity.of(server.start().pid)
-            running[name] = {
+                server = make(folder / name, port)
+            servers[name] = server, time.monotonic() - begin
+        for name, (server, seconds) in servers.items():
+            begin = time.monotonic()
+            process = server.spawn()
+            found = Identity.of(process.pid)
+            record[name] = {
                 "address": server.address,
                 "pid": found.pid,
                 "start": found.start,
                 "stop": server.stop_signal,
             }
-            (folder / RECORD).write_text(json.dumps(running, indent=1), "utf-8")
-            now = time.monotonic()
+            (folder / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+            server.wait(process)
             click.echo(
                 f"{name:12} {server.address:28} process {found.pid:<8} "
-                f"had in {made - begin:.1f} s, up in {now - made:.1f} s"
+                f"had in {seconds:.1f} s, up in {time.monotonic() - begin:.1f} s"
             )
-    except (NotToBeHad, RuntimeError) as error:
-        _take_down(folder)
-        raise click.ClickException(str(error)) from error
+    except BaseException as error:  # a Ctrl-C too: nothing stays behind that nobody knows of
+        _end(folder)
+        if not kept:
+            shutil.rmtree(folder)
+        if isinstance(error, NotToBeHad | RuntimeError | OSError):
+            raise click.ClickException(str(error)) from error
+        raise
 
 
 @main.command()
 @folder_option
-def down(folder: Path) -> None:
-    """Take every server down, by its process id, and remove the folder."""
+@click.option("--keep", is_flag=True, help="Leave the folder: `up` goes on with its data, at the same ports.")
+def down(folder: Path, keep: bool) -> None:
+    """Take every server down, by its process id, and remove the folder with all data."""
     if not (folder / RECORD).exists():
         click.echo(f"nothing runs in {folder}")
         return
-    forced = _take_down(folder)
+    forced = _end(folder)
+    if not keep:
+        shutil.rmtree(folder)
     click.echo("all down" + "".join(f"; {name} had to be killed" for name in forced))
 
 
-def _take_down(folder: Path) -> list[str]:
-    """End what the record names and remove the folder; returns the names that did not go by themselves."""
+def _end(folder: Path) -> list[str]:
+    """End what the record names, last started first; returns the names that did not go by themselves."""
+    servers = reversed(_read(folder).items())
+    return [name for name, of in servers if not end(_identity(of), of["stop"])]
+
+
+def _read(folder: Path) -> dict[str, Any]:
     record = folder / RECORD
-    running = json.loads(record.read_text("utf-8")) if record.exists() else {}
-    forced = []
-    for name, of in reversed(running.items()):
-        if not end(Identity(of["pid"], of["start"]), of["stop"]):
-            forced.append(name)
-    shutil.rmtree(folder)
-    return forced
+    return dict(json.loads(record.read_text("utf-8"))) if record.exists() else {}
+
+
+def _identity(of: dict[str, Any]) -> Identity:
+    return Identity(of["pid"], of["start"])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Kafka, one node in KRaft mode, from Maven's artefacts."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
 
-from infra.native.artefacts import NotToBeHad, cache, need, run, versions
+from infra.native.artefacts import NotToBeHad, alone, cache, need, run, versions
 from infra.native.process import LOOPBACK, Server, free_port, listens
 
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"  # any id of 16 bytes in base64
@@ -41,12 +42,17 @@ def jars() -> Path:
     wanted = versions()["kafka"]
     need("Kafka", "java")
     root = cache("kafka", wanted["version"])
-    folder = root / "lib"
+    folder, partial = root / "lib", root / "lib.partial"
     if not is_had():
         need("fetching Kafka", "mvn")
-        (root / "pom.xml").write_text(POM.format(**wanted), "utf-8")
-        command = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
-        run(command, root, root / "fetch.txt")
+        with alone(root):
+            if not is_had():
+                shutil.rmtree(partial, ignore_errors=True)
+                (root / "pom.xml").write_text(POM.format(**wanted), "utf-8")
+                command = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
+                run(command, root, root / "fetch.txt")
+                shutil.rmtree(folder, ignore_errors=True)
+                partial.replace(folder)
     return folder
 
 

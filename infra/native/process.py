@@ -29,13 +29,15 @@ class Server:
     stop_signal: int = signal.SIGTERM
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start it and wait until it answers; its words go to a file in its folder.
+        """Start it and wait until it answers. Raises as `wait` does."""
+        process = self.spawn()
+        self.wait(process)
+        return process
 
-        Raises RuntimeError with its last words when it ends or does not answer.
-        """
-        words = self.folder / f"{self.name}.txt"
-        with words.open("ab") as out:
-            process = subprocess.Popen(
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start it; its words go to a file in its folder."""
+        with self._words().open("ab") as out:
+            return subprocess.Popen(
                 self.command,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -43,14 +45,27 @@ class Server:
                 stderr=out,
                 start_new_session=True,  # a Ctrl-C at the terminal is not meant for it
             )
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until it answers; whatever comes between, a Ctrl-C too, ends it.
+
+        Raises RuntimeError with its last words when it ends or does not answer.
+        """
         until = time.monotonic() + LONGEST_START
-        while time.monotonic() < until and process.poll() is None:
-            if self.ready():
-                return process
-            time.sleep(0.05)
-        end(Identity.of(process.pid), signal.SIGKILL)
-        process.wait()
-        raise RuntimeError(f"{self.name} did not come up: {words.read_text(errors='replace')[-1000:]}")
+        try:
+            while time.monotonic() < until and process.poll() is None:
+                if self.ready():
+                    return
+                time.sleep(0.05)
+            words = self._words().read_text(errors="replace")[-1000:]
+            raise RuntimeError(f"{self.name} did not come up: {words}")
+        except BaseException:
+            end(Identity.of(process.pid), signal.SIGKILL)
+            process.wait()
+            raise
+
+    def _words(self) -> Path:
+        return self.folder / f"{self.name}.txt"
 
     @contextmanager
     def running(self) -> Iterator["Running"]:

@@ -25,17 +25,17 @@ def alertmanager(folder: Path, port: int = 0) -> Server:
     return Server("alertmanager", command, folder, url, lambda: answers(f"{url}/-/ready"))
 
 
-def prometheus(
-    folder: Path, port: int = 0, alertmanager_url: str = "", workers: tuple[str, ...] = ()
-) -> Server:
+def prometheus(folder: Path, port: int = 0, alertmanager_url: str = "") -> Server:
     """Prometheus over infra/prometheus with targets of its own. Raises NotToBeHad.
 
-    `workers` are the host:port of workers' metrics; targets/workers.yml in its folder may be changed later.
+    targets/workers.yml in its folder names no worker at first; it may be changed later, and is kept.
     """
     need("Prometheus", "prometheus")
-    shutil.copytree(INFRA / "prometheus", folder, dirs_exist_ok=True)
-    say_targets(folder, "workers")
+    shared = shutil.ignore_patterns("targets")
+    shutil.copytree(INFRA / "prometheus", folder, ignore=shared, dirs_exist_ok=True)
     say_targets(folder, "alertmanager", *filter(None, [alertmanager_url.removeprefix("http://")]))
+    if not (folder / "targets" / "workers.yml").exists():
+        say_targets(folder, "workers")
     address = f"{LOOPBACK}:{port or free_port()}"
     command = [
         "prometheus",
@@ -49,5 +49,6 @@ def prometheus(
 
 def say_targets(folder: Path, name: str, *addresses: str) -> None:
     """Write the host:port that a file of targets names."""
-    listed = ", ".join(f'"{address}"' for address in addresses)
-    (folder / "targets" / f"{name}.yml").write_text(f"- targets: [{listed}]\n", "utf-8")
+    listed, targets = ", ".join(f'"{address}"' for address in addresses), folder / "targets"
+    targets.mkdir(exist_ok=True)
+    (targets / f"{name}.yml").write_text(f"- targets: [{listed}]\n", "utf-8")

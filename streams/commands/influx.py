@@ -1,5 +1,6 @@
 """`vigie influx setup|check`: make in InfluxDB what Vigie needs, or tell what is not as the settings say."""
 
+import time
 from pathlib import Path
 
 import click
@@ -30,19 +31,17 @@ def command() -> None:
 @secrets_option
 @click.option("--retention", is_flag=True, help="Also change how long buckets keep; shorter deletes data.")
 def setup(folder: Path, retention: bool) -> None:
-    """Make what is missing; run it as often as you like. Exits with 1 when something is left."""
+    """Make what is missing; run it as often as you like. What is yours to decide is told and left."""
     settings = _settings()
     try:
         mended, left = mend(admit(settings, folder, True), settings, folder, retention)
-    except InfluxAnswer as error:
+    except (InfluxAnswer, OSError) as error:
         raise click.ClickException(str(error)) from error
     for drift in mended:
         click.echo(f"{drift.what} {drift.name}: made anew, it {drift.problem}")
     for drift in left:
         click.echo(str(drift), err=True)
-    if left:
-        raise SystemExit(1)
-    click.echo(f"InfluxDB is as Vigie needs it; the credentials are in {folder}")
+    click.echo(f"InfluxDB has what Vigie needs; the credentials are in {folder}")
 
 
 @command.command()
@@ -51,8 +50,8 @@ def check(folder: Path) -> None:
     """Tell each thing that is not as it should be, with the command that mends it. Exits with 1 then."""
     settings = _settings()
     try:
-        found = drifts(settings, look(admit(settings, folder, False), settings, folder))
-    except InfluxAnswer as error:
+        found = drifts(settings, look(admit(settings, folder, False), settings, folder), time.time())
+    except (InfluxAnswer, OSError) as error:
         raise click.ClickException(str(error)) from error
     for drift in found:
         click.echo(str(drift), err=True)

@@ -24,7 +24,7 @@ def command(context: click.Context) -> None:
 @command.command()
 @click.option("--alter", is_flag=True, help="Also change topics that are there to what the settings say.")
 def create(alter: bool) -> None:
-    """Make missing topics. Exits with 1 when one is not as the settings want it."""
+    """Make missing topics; tell what differs of the others. Exits with 1 when --alter could not mend it."""
     settings = load_settings()
     folder = settings.log_folder()
     if folder is not None:
@@ -36,7 +36,7 @@ def create(alter: bool) -> None:
     with _answered():
         from streams.kafka_topics import make_in_kafka
 
-        _tell(settings, make_in_kafka(settings, alter))
+        _tell(settings, make_in_kafka(settings, alter), alter)
 
 
 @command.command()
@@ -86,12 +86,14 @@ def _found(settings: Settings) -> dict[str, Topic]:
         log.close()
 
 
-def _tell(settings: Settings, found: list[Drift]) -> None:
+def _tell(settings: Settings, found: list[Drift], fails: bool = True) -> None:
+    """What differs; where it may be somebody's decision it fails nobody."""
     for drift in found:
         click.echo(str(drift), err=True)
-    if found:
+    if found and fails:
         raise SystemExit(1)
-    click.echo(f"{len(declared(settings))} topics, {settings.partitions} partitions each")
+    if not found:
+        click.echo(f"{len(declared(settings))} topics, {settings.partitions} partitions each")
 
 
 @contextmanager

@@ -5,8 +5,10 @@ delete its points and the bucket itself through /api/v2, which these credentials
 2.9.1, tests/live/test_influx.py). Grafana's token may read the two buckets and nothing else.
 """
 
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from streams.certificates import SOON
 from streams.drift import Drift
 from streams.settings import Settings
 
@@ -36,6 +38,7 @@ class State(NamedTuple):
     reader: tuple[str, set[str]] | None = None
     reader_enters: bool = False
     open_files: tuple[str, ...] = ()
+    certificate_ends: float | None = None  # seconds since 1970; None over an open line
 
 
 def wanted(settings: Settings) -> list[Bucket]:
@@ -47,8 +50,8 @@ def wanted(settings: Settings) -> list[Bucket]:
     ]
 
 
-def drifts(settings: Settings, state: State) -> list[Drift]:
-    """All that is not as wanted, in the order in which it can be mended."""
+def drifts(settings: Settings, state: State, now: float) -> list[Drift]:
+    """All that is not as wanted, in the order in which it can be mended; `now` in seconds since 1970."""
     if state.organisation is None:
         return [Drift("organisation", str(settings.influx_org), "is missing", SETUP)]
     found, buckets = [], wanted(settings)
@@ -74,6 +77,10 @@ def drifts(settings: Settings, state: State) -> list[Drift]:
         elif not enters:
             found.append(Drift(what, name, "does not get in with what its file says", SETUP))
     found += [Drift("mode", name, "can be read by others", SETUP) for name in state.open_files]
+    if state.certificate_ends is not None and state.certificate_ends < now + SOON:
+        day = datetime.fromtimestamp(state.certificate_ends, UTC).date()
+        of = str(settings.influx_url)
+        found.append(Drift("certificate", of, f"ends on {day}", "vigie init DIR --renew"))
     return found
 
 

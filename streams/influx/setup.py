@@ -1,9 +1,12 @@
 """Look at an InfluxDB 2 server, and mend what streams.influx.plan finds. Secrets go to files alone."""
 
+import os
 import secrets
+import time
 from pathlib import Path
 from typing import Any, Final
 
+from streams.certificates import served_until
 from streams.drift import Drift
 from streams.influx.api import InfluxAnswer, InfluxApi
 from streams.influx.plan import HISTORY, RAW, Bucket, State, drifts, reader_name, wanted, writer_name
@@ -15,6 +18,8 @@ ADMIN_PASSWORD: Final = "influx_admin_password"
 ADMIN_TOKEN: Final = "influx_admin_token"
 WRITER: Final = "vigie_influx_token"  # the file's name is the setting's: VIGIE_SECRETS names the folder
 READER: Final = "grafana_influx_token"
+DECIDED: Final = {"retention", "certificate"}  # by people: shorter deletes data, a new one wants restarts
+KEPT: Final = {"reader", "mode"}  # needs a folder that can be written
 
 
 def access(settings: Settings, credential: str | None) -> InfluxApi:
@@ -23,7 +28,7 @@ def access(settings: Settings, credential: str | None) -> InfluxApi:
 
 
 def look(admin: InfluxApi, settings: Settings, folder: Path) -> State:
-    """What there is. Raises InfluxAnswer."""
+    """What there is. Raises InfluxAnswer, or OSError when its certificate cannot be seen."""
     name, database = str(settings.influx_org), str(settings.influx_bucket)
     organisations = admin.call("GET", "/api/v2/orgs", limit="100")["orgs"]
     organisation = next((one["id"] for one in organisations if one["name"] == name), None)
@@ -43,6 +48,7 @@ def look(admin: InfluxApi, settings: Settings, folder: Path) -> State:
         next((_account(one) for one in readers if one["description"] == reader_name(settings)), None),
         _reader_enters(settings, read_secret(folder, READER)),
         tuple(name for name in files if is_open(folder, name)),
+        served_until(str(settings.influx_url), settings.influx_ca),
     )
 
 
@@ -108,6 +114,7 @@ def admit(settings: Settings, folder: Path, set_up: bool) -> InfluxApi:
 
 
 def _make_writer(admin: InfluxApi, settings: Settings, folder: Path, state: State) -> None:
+    """The account, with the password of its file where there is one of its name: it may be kept elsewhere."""
     path, name = "/private/legacy/authorizations", writer_name(settings)
     rights = _rights("write", settings, state)
     account = state.writer
@@ -116,9 +123,11 @@ def _make_writer(admin: InfluxApi, settings: Settings, folder: Path, state: Stat
         account = None
     body = {"token": name, "description": name, **rights}
     made = account[0] if account else admin.call("POST", path, body)["id"]
-    password = secrets.token_urlsafe(32)
+    given, _, password = (read_secret(folder, WRITER) or "").partition(":")
+    if given != name or not password:
+        password = secrets.token_urlsafe(32)
+        write_secret(folder, WRITER, f"{name}:{password}")
     admin.call("POST", f"{path}/{made}/password", {"password": password})
-    write_secret(folder, WRITER, f"{name}:{password}")
 
 
 def _rights(action: str, settings: Settings, state: State) -> dict[str, Any]:
@@ -166,13 +175,17 @@ def mend(
 ) -> tuple[list[Drift], list[Drift]]:
     """Mend all drifts, one after the other; returns (mended, left). Retention only when asked: it deletes.
 
-    Raises InfluxAnswer, also when a drift does not go away.
+    A folder that cannot be written (a secret of Kubernetes) gets no token for Grafana. Raises InfluxAnswer,
+    also when a drift does not go away, and OSError when a secret that is missing cannot be written.
     """
     mended: list[Drift] = []
+    leave = DECIDED - {"retention"} if retention else DECIDED
+    if not os.access(folder, os.W_OK):
+        leave = leave | KEPT
     while True:
         state = look(admin, settings, folder)
-        found = drifts(settings, state)
-        todo = [drift for drift in found if retention or drift.what != "retention"]
+        found = drifts(settings, state, time.time())
+        todo = [drift for drift in found if drift.what not in leave]
         if not todo:
             return mended, found
         if todo[0] in mended:

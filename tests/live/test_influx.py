@@ -1,6 +1,7 @@
 """InfluxDB itself: set up, its credentials' limits, and the sink."""
 
 import json
+import os
 import stat
 import time
 from collections.abc import Iterator
@@ -223,7 +224,9 @@ def test_a_drift_is_reported_with_the_command_that_mends_it(influx: Deployment) 
     assert changed.exit_code == 1
     assert "vigie keeps 0 days, the settings say 30" in changed.output
     assert "vigie influx setup --retention" in changed.output
-    assert influx.vigie("setup", VIGIE_INFLUX_RAW_DAYS="30").exit_code == 1  # not without being asked
+    told = influx.vigie("setup", VIGIE_INFLUX_RAW_DAYS="30")
+    assert (told.exit_code, told.output.partition("\n")[0]) == (0, changed.output.strip())
+    assert influx.vigie("check", VIGIE_INFLUX_RAW_DAYS="30").exit_code == 1  # not without being asked
     assert influx.vigie("setup", "--retention", VIGIE_INFLUX_HISTORY_DAYS="9000").exit_code == 0
     assert influx.vigie("check", VIGIE_INFLUX_HISTORY_DAYS="9000").exit_code == 0
     assert influx.vigie("setup", "--retention").exit_code == 0
@@ -258,6 +261,23 @@ async def test_a_lost_secret_a_widened_right_and_a_lost_mapping_are_mended(influ
     assert influx.secret(WRITER) != old
     assert influx.api(WRITER).ask("POST", "/write", b"", db="vigie").status == 204
     assert InfluxApi(influx.url, old).ask("POST", "/write", b"", db="vigie").status == 401
+
+
+def test_a_password_that_is_kept_elsewhere_becomes_the_writer_s(
+    influx: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_secret(tmp_path, ADMIN_TOKEN, influx.secret(ADMIN_TOKEN))
+    write_secret(tmp_path, WRITER, "ward-writer:drawn-by-vigie-init")
+    # a secret that Kubernetes has mounted
+    monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)
+    settings = {"VIGIE_INFLUX_BUCKET": "ward", "VIGIE_SECRETS": str(tmp_path)}
+    for _ in range(2):
+        done = influx.vigie("setup", **settings)
+        assert done.exit_code == 0, done.output
+        assert "reader ward-reader is missing" in done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([ADMIN_TOKEN, WRITER])
+    writer = InfluxApi(influx.url, "ward-writer:drawn-by-vigie-init")
+    assert writer.ask("POST", "/write", b"", db="ward").status == 204
 
 
 def test_a_worker_loses_nothing_to_a_wrong_token_nor_to_a_server_that_is_killed(

@@ -1,6 +1,7 @@
-"""Prometheus and Alertmanager over Vigie's own files, and a real worker."""
+"""Prometheus and Alertmanager as infra/compose.yaml starts them over Vigie's own files, and a real worker."""
 
 import json
+import subprocess
 import time
 import urllib.parse
 import urllib.request
@@ -8,11 +9,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.native import prometheus
-from infra.native.process import free_port
+from click.testing import CliRunner
+
+from infra.native.artefacts import need
+from infra.native.process import LOOPBACK, Server, free_port
+from infra.native.prometheus import say_targets
+from streams.cli import main
 from tests import live, workers
+from tests.compose import Site
 from tests.test_prometheus import ALERTS
 from tests.test_worker import append, ward
+
+PROGRAMS = {"prometheus": ("prometheus", "9090"), "alertmanager": ("prometheus-alertmanager", "9093")}
+
+
+def of_compose(site: Site, name: str, folder: Path) -> Server:
+    """A service of compose without its container, up when its health check says so."""
+    program, inside = PROGRAMS[name]
+    need(name, program, "wget")
+    folder.mkdir(parents=True)
+    port = str(free_port())
+    places = {
+        f"/etc/{name}": str(site.folder / name),
+        f"=/{name}": f"={folder / 'data'}",
+        f"localhost:{inside}": f"{LOOPBACK}:{port}",
+    }
+    command = [program, *site.words(name, "command", places), f"--web.listen-address={LOOPBACK}:{port}"]
+    check = site.check(name, places)
+    address = f"http://{LOOPBACK}:{port}"
+    return Server(name, command, folder, address, lambda: subprocess.run(check).returncode == 0)
 
 
 def get(address: str, path: str, **query: str) -> Any:
@@ -28,13 +53,12 @@ def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def test_prometheus_scrapes_the_worker_and_alertmanager_hears_of_its_end(tmp_path: Path) -> None:
-    manager = live.server(prometheus.alertmanager, tmp_path / "alertmanager")
-    with (
-        manager.running(),
-        live.server(
-            lambda folder: prometheus.prometheus(folder, 0, manager.address), tmp_path / "prometheus"
-        ).running() as server,
-    ):
+    assert CliRunner().invoke(main, ["init", str(tmp_path / "site")]).exit_code == 0
+    site = Site(tmp_path / "site", "compose.yaml")
+    manager = live.server(lambda folder: of_compose(site, "alertmanager", folder), tmp_path / "manager")
+    say_targets(site.folder / "prometheus", "alertmanager", manager.address.removeprefix("http://"))
+    scraping = live.server(lambda folder: of_compose(site, "prometheus", folder), tmp_path / "scraping")
+    with manager.running(), scraping.running() as server:
 
         def ask(query: str) -> dict[str, float]:
             found = get(server.address, "/api/v1/query", query=query)["data"]["result"]
@@ -46,7 +70,7 @@ def test_prometheus_scrapes_the_worker_and_alertmanager_hears_of_its_end(tmp_pat
         worker_address = f"127.0.0.1:{free_port()}"
         append(tmp_path / "data", ward(1000))
         worker = workers.start(tmp_path / "data", VIGIE_METRICS_PORT=worker_address.partition(":")[2])
-        prometheus.say_targets(tmp_path / "prometheus", "workers", worker_address)
+        say_targets(site.folder / "prometheus", "workers", worker_address)
         wait_until(lambda: ask('up{job="vigie"}') == {worker_address: 1.0})
         wait_until(lambda: ask("vigie:checkpoint:age_seconds").get(worker_address, 99) < 30)
         assert ask("sum(vigie_ledger_readings)")[""] == 1000
