@@ -1,5 +1,7 @@
 """The watch agent: readings in; results, alerts and rejects out; state saved every few seconds."""
 
+import time
+from functools import partial
 from typing import Any
 
 from models.pipeline import Pipeline
@@ -8,6 +10,7 @@ from streams import metrics
 from streams.checkpoint import Checkpoint, frames
 from streams.configuration import load_catalog, load_default_plan
 from streams.crash_points import reach
+from streams.progress import Progress
 from streams.settings import Settings
 from streams.state_table import StateTable
 from streams.zones import zone
@@ -54,10 +57,14 @@ def attach(app: Any, settings: Settings) -> None:
         )
     )
     warm_up(Pipeline(catalog, default, zone))
-    checkpoint = Checkpoint(app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone))
-    app.before_revoke = checkpoint.release
+    progress = Progress(settings.tick_seconds)
+    checkpoint = Checkpoint(
+        app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone), progress
+    )
+    app.before_revoke.append(checkpoint.release)
     app.final_checkpoint = checkpoint.save
     app.recovered = lambda: set(checkpoint.cores) == owned()
+    app.stalled, app.longest_stall = checkpoint.stalled, progress.longest
 
     def owned() -> set[int]:
         return {tp.partition for tp in app.consumer.assignment() if tp.topic == readings}
@@ -103,7 +110,12 @@ def attach(app: Any, settings: Settings) -> None:
 
     if settings.ticks == "worker":
 
+        def confirmed(partition: int, sent: Any) -> None:
+            if not sent.cancelled() and sent.exception() is None:
+                progress.confirmed(partition, sent.result().offset, time.monotonic())
+
         @app.timer(interval=settings.tick_seconds)
         async def tick() -> None:
             for partition in list(checkpoint.cores):
-                await app.producer.send(readings, None, TICK, partition, None, None)
+                sent = await app.producer.send(readings, None, TICK, partition, None, None)
+                sent.add_done_callback(partial(confirmed, partition))
