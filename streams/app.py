@@ -16,6 +16,7 @@ from streams import health, metrics
 from streams.agents import notify, store, watch
 from streams.kafka_access import ssl_context
 from streams.settings import Settings
+from streams.topics import BATCH_BYTES, MESSAGE_BYTES
 from streams.transports.kafka_door import knock
 from streams.transports.log.store import Log
 
@@ -88,8 +89,8 @@ def create_app(settings: Settings, roles: set[str]) -> App:
         broker_session_timeout=settings.session_seconds,
         broker_heartbeat_interval=settings.session_seconds / 4,
         producer_linger=0.0,  # a results frame is a batch of its own; an alert waits for nobody
-        producer_max_batch_size=1 << 20,
-        producer_max_request_size=4 << 20,
+        producer_max_batch_size=BATCH_BYTES,
+        producer_max_request_size=MESSAGE_BYTES,
         producer_acks=-1,
         topic_partitions=settings.partitions,
         topic_disable_leader=True,

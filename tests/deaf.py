@@ -17,11 +17,11 @@ from streams.transports.batch import Tracking
 def deafen(mark: Path) -> None:
     hear = Tracking._getmany
 
-    async def getmany(self: Any, active: Any, timeout: float) -> Any:
+    async def getmany(self: Any, active_partitions: Any, timeout: float) -> Any:
         if mark.exists():
             await asyncio.sleep(0.05)
             return {}
-        return await hear(self, active, timeout)
+        return await hear(self, active_partitions, timeout)
 
     Tracking._getmany = getmany  # type: ignore[method-assign]
 

@@ -45,6 +45,15 @@ def test_a_worker_is_ready_once_its_state_is_recovered(tmp_path: Path) -> None:
     assert workers.stop(worker) == 0
 
 
+def reason(port: int, path: str) -> str:
+    """What a probe says."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+
+
 def told(port: int, name: str) -> float:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
@@ -69,6 +78,7 @@ def test_a_worker_that_takes_nothing_of_what_is_there_is_not_live(tmp_path: Path
     assert told(port, "vigie_stall_seconds") < 2
     mark.touch()
     wait_for(port, "/live", 503)
+    assert "taken nothing for" in reason(port, "/live")
     assert status(port, "/ready") == 200
     assert told(port, "vigie_stall_seconds") >= 3
     stands = told(port, "vigie_checkpoint_timestamp_seconds")

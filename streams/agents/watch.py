@@ -20,6 +20,7 @@ READING = (
     b'"measured_at":"2026-01-01T00:00:00Z"}'
 )
 TICK = b'{"kind":"tick"}'
+DAY = 86_400_000  # ms
 
 
 def warm_up(pipeline: Pipeline) -> None:
@@ -28,7 +29,10 @@ def warm_up(pipeline: Pipeline) -> None:
     Half a minute on a fresh machine: a worker that did it as a member would be put out of its group, and
     one that is killed meanwhile would never get any further than its first batch.
     """
-    pipeline.process([READING, TICK], [1_767_225_600_000] * 2, [0, 1], [b"p", None])
+    received = 1_767_225_600_000
+    pipeline.process(
+        [READING, TICK], [received, received + DAY], [0, 1], [b"p", None]
+    )  # a day closes windows
 
 
 def attach(app: Any, settings: Settings) -> None:

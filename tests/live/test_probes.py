@@ -37,7 +37,7 @@ def test_a_dead_fetcher_is_not_live_and_a_broker_that_is_away_ends_no_worker(
         "VIGIE_METRICS_PORT": str(port),
     }
     environment = workers.environment(tmp_path, **{**settings, "VIGIE_TICKS": "worker"})
-    assert CliRunner().invoke(main, ["topics"], env=environment).exit_code == 0
+    assert CliRunner().invoke(main, ["topics", "create"], env=environment).exit_code == 0
     with ExitStack() as stack:
         client = kafka.Kafka(broker.address)
         stack.callback(client.close)
