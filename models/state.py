@@ -22,7 +22,7 @@ from models.verdicts.calibration import History as Likelihoods
 
 PATIENTS_PER_BLOCK: Final = 8
 # Bytes of a block as it travels, when all in it is at its bound and no number can be compressed
-# (tests/test_block_size.py). Its topic and its producer take as much; whatever grows is bounded where it does.
+# (tests/test_block_size.py). Its topic and its producer take as much; what grows is bounded where it does.
 LARGEST_BLOCK: Final = (8 << 20) - 4096
 FORMAT: Final = f"5-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62

@@ -139,7 +139,9 @@ class Checkpoint:
             reach("outputs-durable")
             packed = await asyncio.to_thread(lambda: [pack(block.body) for block in blocks])
             pulse.check()
-            places, saving, size = [], [], 0
+            places: list[Any] = []
+            saving: list[Any] = []
+            size = 0
             for block, body in zip(blocks, packed, strict=True):
                 if len(body) > LARGEST_BLOCK:
                     raise BlockTooLarge(

@@ -61,6 +61,6 @@ def check_estimators(estimators: tuple[Estimator, ...], catalog: Catalog) -> lis
         out += faults
     if together > LARGEST_STATE:
         problem = f"their state takes {together // 1024} KB of a patient"
-        most = f"at most {LARGEST_STATE // 1024} KB of all of them together"
-        out.append(("estimators", problem, f"give fewer trees or neighbours: {most}"))
+        remedy = f"give fewer trees or neighbours: at most {LARGEST_STATE // 1024} KB of all of them together"
+        out.append(("estimators", problem, remedy))
     return out
