@@ -115,7 +115,8 @@ def attach(app: Any, settings: Settings) -> None:
     if settings.ticks == "worker":
 
         def confirmed(partition: int, sent: Any) -> None:
-            if not sent.cancelled() and sent.exception() is None:
+            ours = partition in checkpoint.cores  # it may have gone meanwhile: nothing of it is ours to take
+            if ours and not sent.cancelled() and sent.exception() is None:
                 progress.confirmed(partition, sent.result().offset, time.monotonic())
 
         @app.timer(interval=settings.tick_seconds)
