@@ -117,6 +117,17 @@ def in_force(history: Iterable[tuple[int, Held]], offset: int) -> dict[str, Held
     return {calibration.programme: calibration for at, calibration in history if at <= offset}
 
 
+def needed(history: Iterable[tuple[int, Held]], saved: int) -> list[tuple[int, Held]]:
+    """The history without what no block of state can need any more.
+
+    saved: an offset up to which every change is in some saved block. A calibration changes all blocks, so
+    none is left that reflects less: of each programme the newest record up to there stays, and all later.
+    """
+    entries = list(history)
+    newest = {calibration.programme: at for at, calibration in entries if at <= saved}
+    return [(at, held) for at, held in entries if at >= newest.get(held.programme, 0)]
+
+
 def of_vital(calibrations: dict[str, Calibration], plan: Plan, vital: str) -> VitalCalibration:
     """What holds for one vital under a plan: its programme's calibration, everyone's, or the shipped one."""
     shipped = SHIPPED.get(vital, UNKNOWN)

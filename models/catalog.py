@@ -63,6 +63,7 @@ class _Document(msgspec.Struct):
     vital: dict[str, _Entry]
 
 
+MOST_VITALS: Final = 64  # each may have a series of each patient, and these make a block of state
 _UNREAD: Final = _Entry("", "1", -1e308, 1e308, 0, 0.0, ("1d",), "", "")
 
 
@@ -78,6 +79,8 @@ def parse_catalog(text: str, name: str) -> Catalog:
     vitals = [_vital(code, entry) for code, entry in entries.items()]
     for vital in vitals:
         complaints += [(f"vital.{vital.code}.{k}", problem, remedy) for k, problem, remedy in _check(vital)]
+    if len(vitals) > MOST_VITALS:
+        complaints.append(("vital", f"more than {MOST_VITALS}", "leave out what nobody measures"))
     if not whole.get("vital", True):
         complaints.append(("vital", "no vital at all", "add [vital.<code>] tables"))
     if complaints:

@@ -37,7 +37,8 @@ class Partition:
         slow: np.ndarray | None = None,
     ) -> None:
         """`acute`, `slow`: PARAMETERS (1,) other than the one set used everywhere, for an evaluation."""
-        self.catalog, self.default, self.zones = catalog, default, zones
+        self.catalog, self.zones = catalog, zones
+        self.shipped = self.default = default  # everyone's plan until one comes; the one that holds
         self.vitals, self.codes = compile_catalog(catalog)
         self.rules = RuleSets(slow)
         self.acute = parameters() if acute is None else acute
@@ -48,6 +49,7 @@ class Partition:
         self.zone_tables = ZoneTables(zones)
         self.routes = Routes()
         self.replay_until = -1  # the last offset that some saved block reflects
+        self.snapped = -1  # the position at the last snapshot of this process
         self.calibrations: dict[str, Calibration] | None = None  # in force, by programme; None = look it up
         self.likelihoods: dict[str, LikelihoodCalibration] = {}  # looked up with them
         self.next_expiry = NEVER

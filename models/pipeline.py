@@ -35,6 +35,7 @@ class Pipeline(Partition):
         if self.calibrations is None and len(offsets):
             self.calibrations = in_force(self.state.calibrations, int(offsets[0]) - 1)
             self.likelihoods = in_force(self.state.likelihoods, int(offsets[0]) - 1)
+            self.default = self.state.default_at(int(offsets[0]) - 1) or self.shipped
         arrivals = arrive(values, offsets, keys, self.routes)
         begin = 0
         for i, item in arrivals.others.items():
@@ -69,7 +70,12 @@ class Pipeline(Partition):
         return ledger_of(self.state)
 
     def snapshot(self) -> dict[bytes, bytes]:
-        """The blocks changed since the last snapshot, by number; they count as saved from here on."""
+        """The blocks changed since the last snapshot, by number; they count as saved from here on.
+
+        Those of the last snapshot are durable by now, so that what only older ones needed is let go of.
+        """
+        self.state.let_go(self.snapped)
+        self.snapped = self.position
         changed = np.flatnonzero(self.state.dirty[: len(self.state.members)])
         self.state.dirty[:] = False
         for number in changed:
@@ -84,11 +90,11 @@ class Pipeline(Partition):
     def restore(self, blocks: Mapping[bytes, bytes]) -> None:
         """Take up saved blocks, into a fresh pipeline. Raises models.state.UnknownFormat."""
         self.state.load(blocks)
-        if self.state.defaults:
-            self.default = self.state.defaults[-1][1]
         for patient in self.state.roster:
-            # a block older than a calibration meets its record again
-            self.calibrations = in_force(self.state.calibrations, int(self.state.stamps[patient.block]))
+            # a block older than a calibration or a plan for everyone meets its record again
+            stamp = int(self.state.stamps[patient.block])
+            self.calibrations = in_force(self.state.calibrations, stamp)
+            self.default = self.state.default_at(stamp) or self.shipped
             self.enrol(patient, self.plan_of(patient))
             for vital, row in patient.rows.items():
                 self.state.rule_index[row] = self.rule(patient, vital)

@@ -112,6 +112,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return limit.value * share, limit.clear * share
 
 
+LONGEST_TEXT: Final = 128  # characters of what a plan may call itself
 LISTS: Final = ("limits", "expectations", "gains", "baselines", "estimators")
 Zones = Callable[[str], object]
 """Raises ValueError with the remedy for a name that is no time zone."""
@@ -126,7 +127,11 @@ def name_of(entry: Limit | Expectation | Gain | Baseline | Estimator) -> str:
 
 def check(plan: Plan, catalog: Catalog, zones: Zones) -> list[Complaint]:
     """(key, problem, remedy) of whatever a well-typed plan may not say."""
-    out: list[Complaint] = []
+    out: list[Complaint] = [
+        (key, f"is longer than {LONGEST_TEXT} characters", "shorten it: every alert carries it")
+        for key in ("programme", "version", "route")
+        if len(getattr(plan, key)) > LONGEST_TEXT
+    ]
     if plan.patient != "*" and not is_name(plan.patient):
         out.append(("patient", "is no pseudonym", "use 1-64 of [A-Za-z0-9_-], or *"))
     if not 0 <= plan.day_from < plan.day_until <= 86400:

@@ -3,7 +3,7 @@
 from models.calibration import decode_calibration
 from models.decode import Other
 from models.partition import Partition
-from models.verdicts.calibration import decode_likelihood, is_likelihood, remember
+from models.verdicts.calibration import decode_likelihood, is_likelihood
 
 
 def take(partition: Partition, item: Other, offset: int) -> None:
@@ -38,5 +38,5 @@ def _take_likelihood(partition: Partition, item: Other, offset: int) -> None:
         return
     partition.count("calibrations", offset)
     if offset > partition.state.stamps[0]:
-        partition.state.likelihoods = remember(partition.state.likelihoods, offset, calibration)
+        partition.state.likelihoods.append((offset, calibration))
     partition.likelihoods = {**partition.likelihoods, calibration.programme: calibration}

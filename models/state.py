@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from models.calibration import History
+from models.calibration import History, needed
 from models.devices import Suspicion
 from models.joint import TURN, Interplay
 from models.plan import Plan
@@ -21,6 +21,9 @@ from models.triage import Cause, Desk
 from models.verdicts.calibration import History as Likelihoods
 
 PATIENTS_PER_BLOCK: Final = 8
+# Bytes of a block as it travels, when all in it is at its bound and no number can be compressed
+# (tests/test_block_size.py). Its topic and its producer take as much; what grows is bounded where it does.
+LARGEST_BLOCK: Final = (8 << 20) - 4096
 FORMAT: Final = f"5-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
 
@@ -35,6 +38,7 @@ class Watch(msgspec.Struct):
     failures: int = 0
     failed: bool = False
     state: bytes = b""
+    weight: int = 0  # bytes of the estimator when it was last weighed, not compressed
 
 
 class UnknownFormat(Exception):
@@ -160,6 +164,17 @@ class State:
         self.series_count += 1
         self.dirty[patient.block] = True
         return row
+
+    def default_at(self, offset: int) -> Plan | None:
+        """Everyone's plan that holds behind the record of this offset; None before the first."""
+        return next((plan for at, plan in reversed(self.defaults) if at <= offset), None)
+
+    def let_go(self, saved: int) -> None:
+        """Forget plans for everyone and calibrations that no saved block needs (models/calibration.py)."""
+        self.calibrations = needed(self.calibrations, saved)
+        self.likelihoods = needed(self.likelihoods, saved)
+        first = max((i for i, (at, _) in enumerate(self.defaults) if at <= saved), default=0)
+        self.defaults = self.defaults[first:]
 
     def save(self, number: int, stamp: int) -> bytes:
         """One block as bytes, reflecting the input up to and with offset `stamp`."""

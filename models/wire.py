@@ -1,6 +1,8 @@
 """What leaves the core as JSON: rejects and alert transitions, with a fixed order of keys."""
 
 import base64
+import codecs
+import hashlib
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +28,11 @@ REASONS: Final = (
     "refused-by-store",
 )
 
+ORIGINAL_BYTES: Final = 65_536  # of a refused record that are told; as much as a good record may hold
+DETAIL_CHARACTERS: Final = 4096  # a plan may have a fault in each of a thousand rules
+# A control character takes six bytes in JSON. The rest: keys and the position.
+LARGEST_REJECT: Final = 6 * (ORIGINAL_BYTES + DETAIL_CHARACTERS) + 8192
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -39,13 +46,25 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
 
 
 def reject_body(reject: Reject, position: dict[str, Any]) -> bytes:
-    """The JSON of a reject. `position` says where it stood (topic, partition, offset; or file, line)."""
-    try:
-        original = {"original": reject.original.decode("utf-8")}
+    """The JSON of a reject, at most LARGEST_REJECT bytes: a larger one would stop its partition for ever.
+
+    `position` says where it stood (topic, partition, offset; or file, line). Of an original of more than
+    ORIGINAL_BYTES its beginning is told, its length and the SHA-256 of the whole.
+    """
+    told = reject.original[:ORIGINAL_BYTES]
+    cut = len(told) < len(reject.original)
+    try:  # a character that the cut has torn is left out
+        original = {"original": codecs.getincrementaldecoder("utf-8")().decode(told, final=not cut)}
     except UnicodeDecodeError:
-        original = {"original_base64": base64.b64encode(reject.original).decode("ascii")}
-    body = {"reason": reject.reason, "detail": reject.detail, **original, "position": position}
-    return _encoder.encode(body)
+        original = {"original_base64": base64.b64encode(told).decode("ascii")}
+    detail = reject.detail
+    if len(detail) > DETAIL_CHARACTERS:
+        detail = detail[: DETAIL_CHARACTERS - 1] + "…"
+    body: dict[str, Any] = {"reason": reject.reason, "detail": detail, **original}
+    if cut:
+        body["original_bytes"] = len(reject.original)
+        body["original_sha256"] = hashlib.sha256(reject.original).hexdigest()
+    return _encoder.encode({**body, "position": position})
 
 
 def encode(body: dict[str, Any]) -> bytes:

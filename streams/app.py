@@ -1,5 +1,8 @@
 """The Faust app: settings in, agents by role. Why each setting is as it is: docs in DESIGN.md."""
 
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -13,6 +16,7 @@ from streams import health, metrics
 from streams.agents import notify, store, watch
 from streams.kafka_access import ssl_context
 from streams.settings import Settings
+from streams.topics import BATCH_BYTES, MESSAGE_BYTES
 from streams.transports.kafka_door import knock
 from streams.transports.log.store import Log
 
@@ -31,20 +35,30 @@ def _recovered() -> bool:
     return True
 
 
+def _stalled() -> float:
+    """Without the watch role nothing tells a quiet topic from one that is not taken."""
+    return 0.0
+
+
 class App(faust.App):
     """Faust with batches, and a last checkpoint before it stops."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.batch_topics: set[str] = set()
-        self.before_revoke = _nothing
+        self.before_revoke: list[Callable[[], Awaitable[None]]] = []
         self.final_checkpoint = _nothing
         self.recovered = _recovered
+        self.stalled, self.longest_stall = _stalled, math.inf  # seconds
         super().__init__(*args, **kwargs)
+
+    async def prepare_revoke(self) -> None:
+        """Before partitions go: whatever is under way for them comes to its end."""
+        await asyncio.gather(*(prepare() for prepare in self.before_revoke))
 
     async def on_stop(self) -> None:
         """Save and commit, then let go."""
         if not self.should_stop or not self.crashed:
-            await self.final_checkpoint()
+            await self.prepare_revoke()
             await self.consumer.commit()
         await super().on_stop()
 
@@ -75,8 +89,8 @@ def create_app(settings: Settings, roles: set[str]) -> App:
         broker_session_timeout=settings.session_seconds,
         broker_heartbeat_interval=settings.session_seconds / 4,
         producer_linger=0.0,  # a results frame is a batch of its own; an alert waits for nobody
-        producer_max_batch_size=1 << 20,
-        producer_max_request_size=4 << 20,
+        producer_max_batch_size=BATCH_BYTES,
+        producer_max_request_size=MESSAGE_BYTES,
         producer_acks=-1,
         topic_partitions=settings.partitions,
         topic_disable_leader=True,

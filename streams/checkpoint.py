@@ -13,15 +13,24 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 
 from models.outputs import Ledger
+from models.state import LARGEST_BLOCK
 from streams import metrics, pulse
 from streams.crash_points import reach
 from streams.packing import pack, unpack
+from streams.progress import Progress
 from streams.state_table import UP_TO
 from streams.transports.batch import Batch
 
 FRAME_BYTES = 256_000
 OUTSTANDING_BATCHES = 8192  # a light load has a thousand a second, of a reading each
+# Bytes of blocks under way. The client puts what it has for all partitions of a broker into one request, and
+# Kafka ends the connection of one that has more than 100 MB.
+UNDER_WAY = 32 << 20
 log = structlog.get_logger(__name__)
+
+
+class BlockTooLarge(Exception):
+    """A block that its topic would refuse, at each start anew. Everything in it is bounded: it is a fault."""
 
 
 class Core(Protocol):
@@ -68,8 +77,11 @@ class Block(NamedTuple):
 class Checkpoint:
     """The pipelines of the partitions that this worker owns."""
 
-    def __init__(self, app: Any, table: Any, state_topic: str, make: Callable[[], Core]) -> None:
+    def __init__(
+        self, app: Any, table: Any, state_topic: str, make: Callable[[], Core], progress: Progress
+    ) -> None:
         self.app, self.table, self.state_topic, self.make = app, table, state_topic, make
+        self.progress = progress
         self.cores: dict[int, Core] = {}
         self._events: dict[int, list[Any]] = {}  # partition → applied, not yet acknowledged
         self._sends: list[Any] = []
@@ -127,17 +139,28 @@ class Checkpoint:
             reach("outputs-durable")
             packed = await asyncio.to_thread(lambda: [pack(block.body) for block in blocks])
             pulse.check()
-            saving = []
+            places: list[Any] = []
+            saving: list[Any] = []
+            size = 0
             for block, body in zip(blocks, packed, strict=True):
+                if len(body) > LARGEST_BLOCK:
+                    raise BlockTooLarge(
+                        f"state block {block.key.decode()} has {len(body)} bytes, no more than "
+                        f"{LARGEST_BLOCK} can be saved; nothing is lost, but its partition stands still"
+                    )
+                if size + len(body) > UNDER_WAY:
+                    places += await asyncio.gather(*saving)
+                    saving, size = [], 0
                 stamp = {UP_TO: b"%d" % block.up_to}
                 saving.append(
                     await self.app.producer.send(
                         self.state_topic, block.key, body, block.partition, None, stamp
                     )
                 )
+                size += len(body)
                 reach("block-sent")
-            if saving:
-                self._look_for_zombies(await asyncio.gather(*saving))
+            places += await asyncio.gather(*saving)
+            self._look_for_zombies(places)
             if blocks:
                 reach("state-written")
             for event in events:
@@ -146,7 +169,8 @@ class Checkpoint:
                 reach("acknowledged")
             self.saved += len(events)
             metrics.CHECKPOINT.observe(time.perf_counter() - begin)
-            metrics.CHECKPOINT_AT.set_to_current_time()
+            if events or blocks or not self.progress.waits():
+                metrics.CHECKPOINT_AT.set_to_current_time()
             metrics.show_ledgers(core.ledger for core in self.cores.values())
 
     async def _snapshot(self) -> tuple[list[Block], list[Any]]:
@@ -196,8 +220,16 @@ class Checkpoint:
             core.restore(saved)
             self.cores[partition] = core
             reach("partitions-recovered")
+        self.progress.begin_anew()
         self._paused = False
         reach("recovered")
+
+    def stalled(self) -> float:
+        """For how many seconds a partition has taken nothing although it should; 0.0 while it may not.
+
+        A save that waits for the broker holds it up as well as a move does, and a new start mends neither.
+        """
+        return 0.0 if self._paused or self._lock.locked() else self.progress.stalled(time.monotonic())
 
     def apply(self, batch: Batch) -> Any:
         """Run a batch through its partition's pipeline; its records are let go of.
@@ -210,6 +242,7 @@ class Checkpoint:
         partition = batch.tp.partition
         applied = self._applied.get(partition, -1)
         self._applied[partition] = max(applied, batch.last)
+        self.progress.took(partition, batch.last, time.monotonic())
         fresh = batch if batch.first > applied else batch.after(applied) if batch.last > applied else None
         outputs = self.cores[partition].process(
             *((fresh.values, fresh.timestamps, fresh.offsets, fresh.keys) if fresh else ([], [], [], []))

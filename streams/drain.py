@@ -13,15 +13,11 @@ from typing import Any, Final
 import structlog
 
 from streams.health import is_ready
+from streams.lag import Bounds, behind, bounds
 from streams.settings import Settings
 
 LOOK_EVERY: Final = 0.2  # seconds
 log = structlog.get_logger(__name__)
-
-
-def behind(committed: dict[Any, int | None], ends: dict[Any, int]) -> int:
-    """Records that are not committed yet, of the partitions that have any."""
-    return sum(max(end - (committed.get(place) or 0), 0) for place, end in ends.items())
 
 
 def attach(app: Any, settings: Settings) -> None:
@@ -39,14 +35,13 @@ def attach(app: Any, settings: Settings) -> None:
 
 async def _finish(app: Any, topics: Iterable[str]) -> None:
     """Until every record that is there now is committed, whoever's turn it is after a rebalance."""
-    ends: dict[Any, int] = {}
+    there = Bounds({}, {})
     while True:
         owned = [tp for tp in app.consumer.assignment() if tp.topic in topics]
-        fresh = [tp for tp in owned if tp not in ends]
-        if fresh:
-            ends |= dict(await app.consumer.highwaters(*fresh))
-        ours = {tp: ends[tp] for tp in owned}
-        if is_ready(app) and not behind(app.consumer._committed_offset, ours):
+        fresh = await bounds(app.consumer, [tp for tp in owned if tp not in there.ends])
+        there.starts.update(fresh.starts)
+        there.ends.update(fresh.ends)
+        if is_ready(app) and not behind(app.consumer._committed_offset, there, owned):
             return
         await app.final_checkpoint()
         await app.consumer.commit()

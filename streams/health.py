@@ -1,7 +1,8 @@
 """What a worker tells its managers over HTTP: /metrics, /live and /ready, from a thread of their own.
 
-Live: the event loop has turned within LONGEST_TURN. Not live means stuck: start it anew. Ready: the worker
-has its place in the group, and the state of every partition that it owns is recovered.
+Live: the event loop has turned within LONGEST_TURN, and each partition takes what the broker has
+(streams/progress.py). Not live means stuck: start it anew. Ready: the worker has its place in the group, its
+topics are there, and the state of every partition that it owns is recovered. A probe that fails says why.
 """
 
 import asyncio
@@ -14,11 +15,13 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from streams.metrics import REGISTRY
+from streams.metrics import REGISTRY, STALL
 from streams.settings import Settings
 
 TURN: Final = 1.0  # seconds
 LONGEST_TURN: Final = 60.0  # the first batch compiles, the longest ones take a second
+Probe = Callable[[], str]
+"""What is wrong, in a sentence; "" when all is well."""
 
 
 class _Handler(WSGIRequestHandler):
@@ -26,14 +29,36 @@ class _Handler(WSGIRequestHandler):
         """Probes are no news."""
 
 
+def unready(app: Any) -> str:
+    """What keeps the worker from its work."""
+    if app.rebalancing_count == 0:
+        return "it has not joined its group yet"
+    if app.rebalancing:
+        return "partitions are on the move"
+    missing = [name for name in sorted(app.batch_topics) if not app.consumer.topic_partitions(name)]
+    if missing:
+        return f"there is no topic {missing[0]}; make it with `vigie topics create`"
+    if app.in_recovery or not app.recovered():
+        return "state is being recovered"
+    return ""
+
+
 def is_ready(app: Any) -> bool:
     """Whether the worker has joined, no partition is on the move, and all state is there."""
-    joined = app.rebalancing_count > 0 and not app.rebalancing and not app.in_recovery
-    return joined and app.recovered()
+    return not unready(app)
 
 
-def application(ready: Callable[[], bool], live: Callable[[], bool]) -> Callable[..., Iterable[bytes]]:
-    """A WSGI application: 200 or 503 on /ready and /live, the metrics on /metrics, else 404."""
+def stuck(turned: float, stalled: float, longest_stall: float) -> str:
+    """What only a new start mends. Seconds: since the event loop turned; without a record, and at most."""
+    if turned >= LONGEST_TURN:
+        return f"the event loop has stood still for {turned:.0f} s"
+    if stalled >= longest_stall:
+        return f"a partition has taken nothing for {stalled:.0f} s, though the broker has records of it"
+    return ""
+
+
+def application(ready: Probe, live: Probe) -> Callable[..., Iterable[bytes]]:
+    """A WSGI application: /ready and /live with 200, or 503 and the reason; /metrics; else 404."""
     metrics = make_wsgi_app(REGISTRY)
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -41,11 +66,12 @@ def application(ready: Callable[[], bool], live: Callable[[], bool]) -> Callable
         if path == "/metrics":
             return metrics(environ, start_response)
         probes = {"/ready": ready, "/live": live}
-        status = "404 Not Found"
+        status, told = "404 Not Found", ""
         if path in probes:
-            status = "200 OK" if probes[path]() else "503 Service Unavailable"
+            told = probes[path]()
+            status = "503 Service Unavailable" if told else "200 OK"
         start_response(status, [("Content-Type", "text/plain")])
-        return [status.encode() + b"\n"]
+        return [f"{told or status}\n".encode()]
 
     return answer
 
@@ -55,19 +81,21 @@ def attach(app: Any, settings: Settings) -> None:
     port = settings.metrics_port
     if port is None:
         return
-    turned = time.monotonic()
+    turned, stalled = time.monotonic(), 0.0
 
     @app.timer(interval=TURN)
     async def turn() -> None:
-        nonlocal turned
+        nonlocal turned, stalled
         turned = time.monotonic()
+        stalled = app.stalled() if is_ready(app) else 0.0
+        STALL.set(stalled)
 
-    def live() -> bool:
-        return time.monotonic() - turned < LONGEST_TURN
+    def live() -> str:
+        return stuck(time.monotonic() - turned, stalled, app.longest_stall)
 
     @app.task
     async def serve() -> None:
-        answer = application(lambda: is_ready(app), live)
+        answer = application(lambda: unready(app), live)
         server = make_server(settings.metrics_host, port, answer, ThreadingWSGIServer, _Handler)
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()

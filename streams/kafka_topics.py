@@ -5,16 +5,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+import structlog
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, KafkaAdminClient
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.drift import Drift
 from streams.kafka_access import client_options
 from streams.settings import Settings
-from streams.topics import Topic, declared, drifts
+from streams.topics import Topic, declared, drifts, unusable
+from streams.transports import LogUnusable
 from streams.transports.kafka_door import knock
 
+log = structlog.get_logger(__name__)
 SPREADING: Final = 10.0  # seconds in which every broker of a cluster has heard of a change
 
 
@@ -48,6 +51,27 @@ def look(admin: Any, settings: Settings) -> dict[str, Topic]:
         )
         for name in there
     }
+
+
+def require(settings: Settings) -> None:
+    """Whether a worker can begin: Faust itself only warns of topics that are missing, and owns nothing then.
+
+    Raises LogUnusable with every difference that keeps it from its work, and the command that mends it;
+    others are logged.
+    """
+    try:
+        with cluster(settings) as admin:
+            found = look(admin, settings)
+    except KafkaError as error:
+        remedy = "check VIGIE_BROKER and the cluster"
+        raise LogUnusable(f"{settings.broker} does not answer as it should: {error!r}; {remedy}") from error
+    faults = [str(drift) for drift in unusable(settings, found)]
+    if not found:
+        faults.append(f"no topic of the prefix {settings.prefix} is there: is VIGIE_PREFIX the right one?")
+    if faults:
+        raise LogUnusable("\nvigie: ".join(faults))
+    for drift in drifts(settings, found):
+        log.warning("topic not as declared", told=str(drift))
 
 
 def make_in_kafka(settings: Settings, alter: bool = False) -> list[Drift]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
+import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -22,6 +23,7 @@ from prometheus_client import (
 
 from models.outputs import Ledger, Outputs
 from models.wire import REASONS
+from streams.lag import behind, bounds
 from streams.settings import Settings
 
 FATES: Final = ("accepted", "duplicate", "late", "rejected")
@@ -35,6 +37,7 @@ OTHER: Final = "other"  # stands for whatever is not in a set
 FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 SLOW: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LAG_SECONDS: Final = 5.0  # between looks at the lag
+log = structlog.get_logger(__name__)
 
 disable_created_metrics()  # a series more for each counter, of no use to Prometheus
 REGISTRY: Final = CollectorRegistry()
@@ -60,7 +63,11 @@ CHECKPOINT: Final = Histogram(
     "vigie_checkpoint_seconds", "Time to save changed state.", buckets=SLOW, registry=REGISTRY
 )
 CHECKPOINT_AT: Final = _gauge(
-    "vigie_checkpoint_timestamp_seconds", "When state was last saved, since 1970. Stands still in a stall."
+    "vigie_checkpoint_timestamp_seconds",
+    "When state was last saved, or nothing waited for it, since 1970. Stands still in a stall.",
+)
+STALL: Final = _gauge(
+    "vigie_stall_seconds", "For how long the worst partition has taken nothing of what the broker has."
 )
 LAG: Final = _gauge("vigie_lag_records", "Records written and not yet committed by this worker.", "topic")
 STORED: Final = _counter("vigie_stored_records", "Frames and alerts confirmed by the sink.", "topic")
@@ -79,6 +86,9 @@ ATTEMPT: Final = Histogram(
     registry=REGISTRY,
 )
 PENDING: Final = _gauge("vigie_deliveries_pending", "Deliveries not settled yet.", "endpoint")
+TOO_OLD: Final = _counter(
+    "vigie_deliveries_too_old", "Alerts met too late to be sent: settled as expired, unsent.", "endpoint"
+)
 OLDEST: Final = _gauge(
     "vigie_delivery_oldest_timestamp_seconds", "Since when the oldest waits, 0 when none does.", "endpoint"
 )
@@ -152,18 +162,9 @@ def prepare(settings: Settings) -> None:
     for endpoint in settings.endpoints:
         PENDING.labels(endpoint.name)
         OLDEST.labels(endpoint.name)
+        TOO_OLD.labels(endpoint.name)
         for outcome in OUTCOMES:
             ATTEMPTS.labels(endpoint.name, outcome)
-
-
-def lag(app: Any, topic: str) -> int:
-    """Records of a topic that this worker owns and has not committed."""
-    consumer, total = app.consumer, 0
-    for tp in consumer.assignment():
-        if tp.topic == topic:
-            end, done = consumer.highwater(tp), consumer._committed_offset.get(tp)
-            total += max(0, (end or 0) - (done or 0))
-    return total
 
 
 def attach(app: Any, settings: Settings) -> None:
@@ -174,5 +175,12 @@ def attach(app: Any, settings: Settings) -> None:
 
     @app.timer(interval=LAG_SECONDS)
     async def look() -> None:
+        consumer, owned = app.consumer, app.consumer.assignment()
+        try:
+            there = await bounds(consumer, [tp for tp in owned if tp.topic in app.batch_topics])
+        except Exception as error:  # a look must not end a worker: the broker may be away
+            log.info("the lag cannot be told now", error=type(error).__name__)
+            return
         for name in TOPICS:
-            LAG.labels(name).set(lag(app, settings.topic(name)))
+            places = [tp for tp in there.ends if tp.topic == settings.topic(name)]
+            LAG.labels(name).set(behind(consumer._committed_offset, there, places))

@@ -2,11 +2,14 @@
 
 A delivery is a record of the compacted deliveries topic, keyed partition/webhook-id|endpoint. It is
 written as pending, with its body, and written again with its outcome. What is pending after a restart
-goes on; what is settled is remembered for a week, so that a repeated alert is known.
+goes on; what is settled is remembered for a week, so that a repeated alert is known. A transition that is
+older than any delivery is tried is settled as expired at once: a group that begins anew (its offsets
+expired, its roles changed) meets three months of alerts, most of which nobody remembers to have been told.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,10 +17,11 @@ import structlog
 
 from streams import metrics
 from streams.endpoints import Endpoint
-from streams.webhooks import LONGEST_PAUSE, backoff
+from streams.webhooks import GIVE_UP_SECONDS, LONGEST_PAUSE, backoff
 
 AWAY: Final = 3  # failures in a row from which an endpoint counts as away
-KEPT_SECONDS: Final = 7 * 86_400.0  # longer than any alert can be read again
+KEPT_SECONDS: Final = 7 * 86_400.0  # longer than GIVE_UP_SECONDS: what may be sent is known if it was
+LARGEST_BODY: Final = 1 << 18  # bytes; more than any transition has, and escaped it fits into its topic
 Place = tuple[int, bytes]  # partition and key of a delivery
 log = structlog.get_logger(__name__)
 
@@ -31,7 +35,10 @@ class Envelope(msgspec.Struct):
 
 
 class Delivery(msgspec.Struct):
-    """One transition for one endpoint, as kept in the deliveries topic. Times in seconds since 1970."""
+    """One transition for one endpoint, as kept in the deliveries topic. Times in seconds since 1970.
+
+    `first_at`: when it was taken; of one that was too old to be sent, when its alert was written.
+    """
 
     status: str  # pending, delivered, gone, expired
     webhook_id: str
@@ -41,6 +48,15 @@ class Delivery(msgspec.Struct):
     last_at: float | None = None
     answer: int | None = None
     body: str | None = None  # kept while pending
+
+
+def read(body: bytes) -> Envelope | None:
+    """The envelope of a transition; None for a record that is none."""
+    try:
+        body.decode()  # msgspec leaves strings of keys that it skips unchecked
+        return msgspec.json.decode(body, type=Envelope) if len(body) <= LARGEST_BODY else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def alert_of(place: Place) -> bytes:
@@ -158,13 +174,16 @@ class Outbox:
         delivery = self.known.get(place[0], {}).get(place[1])
         return delivery if delivery is not None and delivery.body is not None else None
 
-    async def take(self, partition: int, bodies: list[bytes]) -> None:
-        """Make transitions durable as pending deliveries, then queue them. Repeats are known."""
-        writes, fresh = [], []
-        for body in bodies:
-            try:
-                envelope, text = msgspec.json.decode(body, type=Envelope), body.decode()
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    async def take(self, partition: int, bodies: Sequence[bytes], written: Sequence[int]) -> None:
+        """Make transitions durable as pending deliveries, then queue them. Repeats are known.
+
+        written: ms since 1970 at which each was written to the log, whatever times a recording inside of it
+        has. One that was written longer ago than GIVE_UP_SECONDS is not sent: it is told and counted.
+        """
+        writes, fresh, old, now = [], [], [], time.time()
+        for body, milliseconds in zip(bodies, written, strict=True):
+            envelope = read(body)
+            if envelope is None:
                 log.error("no alert transition, not delivered", partition=partition)
                 continue
             webhook_id = f"{envelope.alert_id}-{envelope.sequence}"
@@ -173,12 +192,18 @@ class Outbox:
                 routed = not endpoint.routes or envelope.route in endpoint.routes
                 if not routed or place[1] in self.known.setdefault(partition, {}):
                     continue
-                delivery = Delivery("pending", webhook_id, endpoint.name, time.time(), body=text)
+                if 0 <= milliseconds < (now - GIVE_UP_SECONDS) * 1000:  # -1: a record without a time
+                    delivery = Delivery("expired", webhook_id, endpoint.name, milliseconds / 1000)
+                    old.append(delivery)
+                else:
+                    delivery = Delivery("pending", webhook_id, endpoint.name, now, body=body.decode())
+                    fresh.append((endpoint.name, place))
                 self.known[partition][place[1]] = delivery
-                fresh.append((endpoint.name, place))
                 writes.append(await self.keep(place, delivery))
         if writes:
             await asyncio.gather(*writes)
+        if old:
+            _tell_of_old(partition, old, now)
         for name, place in fresh:
             if self.find(place):  # its partition may have gone meanwhile
                 self.queues[name].put(place)
@@ -212,3 +237,11 @@ class Outbox:
         for place in old:
             if self.known.get(place[0], {}).pop(place[1], None) is not None:
                 await self.keep(place, None)
+
+
+def _tell_of_old(partition: int, old: list[Delivery], now: float) -> None:
+    """Count and log what was too old to be sent."""
+    for delivery in old:
+        metrics.TOO_OLD.labels(delivery.endpoint).inc()
+    days = (now - min(delivery.first_at for delivery in old)) / 86_400
+    log.warning("alerts too old to be sent", partition=partition, count=len(old), oldest_days=round(days, 1))

@@ -7,26 +7,37 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from models.state import LARGEST_BLOCK
 from streams.drift import Drift
 from streams.settings import Settings
 from streams.transports.log.store import Log
 
 DAY: Final = 86_400_000  # ms
-BLOCK_BYTES: Final = 2 << 20  # a state block may reach 1.2 MB; Kafka's own limit is 1 MiB
-POLICY: Final = "cleanup.policy"
-COMPACTED: Final = {POLICY: "compact", "max.message.bytes": str(BLOCK_BYTES)}
+POLICY, STAMP, LARGEST = "cleanup.policy", "message.timestamp.type", "max.message.bytes"
+BATCH_BYTES: Final = 1 << 20  # of the records that a worker sends together to a partition
+MESSAGE_BYTES: Final = LARGEST_BLOCK + 4096  # of the largest record of all, with its key and headers
+# Kafka's own limit, a batch and its head. Declared, since a cluster's may be lower: a record that its topic
+# refused would stop a partition for ever.
+WRITTEN: Final = {LARGEST: str(BATCH_BYTES + 12)}
+COMPACTED: Final = {POLICY: "compact", LARGEST: str(2 * BATCH_BYTES)}  # the largest delivery is half of it
 # Only closed segments are compacted: with Kafka's 1 GiB and half of it dirty, a worker that takes over 40,000
 # series would first read gigabytes of blocks that newer ones have replaced.
-STATE: Final = COMPACTED | {"segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.1"}
+STATE: Final = {
+    POLICY: "compact",
+    LARGEST: str(MESSAGE_BYTES),
+    "segment.bytes": str(64 << 20),
+    "min.cleanable.dirty.ratio": "0.1",
+}
 # The broker's clock is `now`. Kafka looks at the bounds only where somebody has altered the type of stamp:
 # then a record whose stamp would carry its patient's time ahead by more than this, or far back, is not taken.
 STAMPED: Final = {
-    "message.timestamp.type": "LogAppendTime",
+    STAMP: "LogAppendTime",
     "message.timestamp.after.max.ms": str(5 * 60_000),
     "message.timestamp.before.max.ms": str(60 * 60_000),
 }
 SAFE: Final = 3  # copies from which on one broker may be away: each record is in two before it is confirmed
 CREATE: Final = "vigie topics create"
+RELIED_ON: Final = (POLICY, STAMP)  # without these a worker loses state, or decides by another clock
 
 
 class Topic(NamedTuple):
@@ -45,12 +56,12 @@ def declared(settings: Settings) -> dict[str, Topic]:
     """
     # A recording brings its own times and ticks. Those may lie far back: retention by age would remove its
     # records before they are read, and bounds would refuse them.
-    own = {"retention.ms": "-1", "message.timestamp.type": "CreateTime"}
+    own = {"retention.ms": "-1", STAMP: "CreateTime"}
     plan = {
         "readings": {"retention.ms": str(30 * DAY)} | STAMPED if settings.ticks == "worker" else own,
-        "rejects": {"retention.ms": str(90 * DAY)},
-        "results": {"retention.ms": str(7 * DAY)},
-        "alerts": {"retention.ms": str(90 * DAY)},
+        "rejects": {"retention.ms": str(90 * DAY)} | WRITTEN,
+        "results": {"retention.ms": str(7 * DAY)} | WRITTEN,
+        "alerts": {"retention.ms": str(90 * DAY)} | WRITTEN,
         "deliveries": COMPACTED,
         "state": STATE,
     }
@@ -65,10 +76,29 @@ def declared(settings: Settings) -> dict[str, Topic]:
     }
 
 
+def unusable(settings: Settings, found: Mapping[str, Topic]) -> list[Drift]:
+    """What of it keeps a worker from its work: topics that are missing, or not what it relies on.
+
+    A topic of which no setting is told, since we may not look, is taken as good.
+    """
+    wanted = {}
+    for name, topic in declared(settings).items():
+        told = name in found and found[name].config
+        config = {key: value for key, value in topic.config.items() if told and key in RELIED_ON}
+        wanted[name] = topic._replace(replication=None, config=config)
+    return _differences(settings, wanted, found)
+
+
 def drifts(settings: Settings, found: Mapping[str, Topic]) -> list[Drift]:
     """All in which the topics found in a cluster are not as declared, each with the command that mends it."""
+    return _differences(settings, declared(settings), found)
+
+
+def _differences(
+    settings: Settings, declared: Mapping[str, Topic], found: Mapping[str, Topic]
+) -> list[Drift]:
     out = []
-    for name, wanted in declared(settings).items():
+    for name, wanted in declared.items():
         there = found.get(name)
         if there is None:
             out.append(Drift("topic", name, "is missing", CREATE))

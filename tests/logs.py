@@ -154,7 +154,9 @@ def logs(draw: st.DrawFn, hostile: bool = True, size: int = 60) -> list[Entry]:
         kind = draw(st.integers(0, 19))
         patient = draw(st.sampled_from(PATIENTS))
         if kind == 0:
-            out.append(Entry(now, plan_of(patient, draw(st.sampled_from(NEWS2))), patient))
+            whose = draw(st.sampled_from((patient, patient, "*")))
+            plan = plan_of(whose, draw(st.sampled_from(NEWS2)))
+            out.append(Entry(now, plan, "" if whose == "*" else patient))
         elif kind <= 3:
             out.append(Entry(now, TICK, ""))
         elif kind == 4:

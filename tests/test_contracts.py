@@ -82,7 +82,8 @@ def test_reasons_keys_and_headers_are_documented() -> None:
     assert documented("reason | when") == set(REASONS)
     text = reject_body(Reject("late", "too late", 0, b"{}"), {})
     odd = reject_body(Reject("malformed", "no text", 0, b"\xff"), {})
-    assert documented("reject | type | meaning") == {*json.loads(text), *json.loads(odd)}
+    large = reject_body(Reject("oversize", "too much", 0, b"x" * 70_000), {})
+    assert documented("reject | type | meaning") == {*json.loads(text), *json.loads(odd), *json.loads(large)}
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     assert documented("header | holds") == set(headers(secret, "a-1", 1, b"{}"))
 

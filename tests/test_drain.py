@@ -3,7 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from streams.drain import behind
+from streams.lag import Bounds, behind
+from streams.transports.log.cleaning import clean
 from streams.transports.log.store import Log
 from tests import workers
 from tests.test_worker import append, ward
@@ -41,5 +42,22 @@ def test_draining_in_two_parts_decides_as_one_life_does(tmp_path: Path) -> None:
 
 def test_an_empty_log_is_drained_at_once(tmp_path: Path) -> None:
     assert drain(tmp_path).returncode == 0
-    assert behind({}, {}) == 0
-    assert behind({"a": None, "b": 3}, {"a": 2, "b": 3}) == 2
+
+
+def test_what_has_expired_unread_waits_for_nobody() -> None:
+    assert behind({}, Bounds({}, {}), []) == 0
+    there = Bounds({"a": 0, "b": 0, "c": 7, "d": 5}, {"a": 2, "b": 3, "c": 7, "d": 9})
+    assert behind({"a": None, "b": 3}, there, "ab") == 2
+    assert behind({"c": None, "d": 3}, there, "c") == 0
+    assert behind({"c": None, "d": 3}, there, "cd") == 4
+
+
+def test_a_log_whose_records_have_all_expired_is_drained(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    log.topic("vigie.readings", 4, retention_ms=3_600_000)
+    for row in READINGS[:100]:
+        log.append([("vigie.readings", 0, None, row, 1_000, None)])
+    clean(log, {})
+    assert log.earliest(("vigie.readings", 0)) == log.refresh()["vigie.readings", 0] == 100
+    log.close()
+    assert drain(tmp_path).returncode == 0

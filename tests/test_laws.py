@@ -86,6 +86,34 @@ def test_records_that_a_saved_block_reflects_are_skipped_when_they_come_again(
     assert second.ledger == whole.ledger
 
 
+@given(
+    log=logs(),
+    cuts=st.lists(st.integers(0, 400), min_size=2, max_size=5),
+    kept=st.integers(0, 4),
+)
+def test_a_kill_in_the_midst_of_a_checkpoint_changes_nothing(
+    make: Make, log: list[Entry], cuts: list[int], kept: int
+) -> None:
+    """The first blocks of the last checkpoint are saved, the others are as the one before left them."""
+    expected = told(feed(make(), log))
+    bounds = sorted({0, *(c % (len(log) + 1) for c in cuts)})
+    pipeline, parts, saved = make(), [], dict[bytes, bytes]()
+    fresh: dict[bytes, bytes] = {}
+    for a, b in pairwise(bounds):
+        saved |= fresh
+        parts.append(feed(pipeline, log[a:b], a))
+        fresh = pipeline.snapshot()
+    saved |= dict(list(fresh.items())[:kept])
+    again = bounds[-2] if len(bounds) > 1 else 0  # the offsets that the checkpoint before has committed
+    second = make()
+    second.restore(saved)
+    parts.append(feed(second, log[again:], again))
+    lines, alerts, rejects = told(*parts)
+    assert set(lines.splitlines()) == set(expected[0].splitlines())
+    assert set(alerts) == set(expected[1])
+    assert set(rejects) == set(expected[2])
+
+
 @given(log=logs(), cut=st.integers(0, 400))
 def test_the_outputs_of_a_prefix_are_the_prefix_of_the_outputs(
     make: Make, log: list[Entry], cut: int

@@ -10,15 +10,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import unused_port
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from streams.endpoints import Endpoint
-from streams.outbox import Place, Queue, alert_of
+from streams.outbox import KEPT_SECONDS, LARGEST_BODY, Place, Queue, alert_of, read
 from streams.transports.log.store import Log
+from streams.webhooks import GIVE_UP_SECONDS
 from tests import workers
 from tests.test_sqlite_sink import transition
 
@@ -254,6 +255,44 @@ async def test_an_alert_goes_to_the_endpoints_of_its_route_alone(
     await until(lambda: len(receivers.got["giant"]) == 3)
     assert receivers.got["good"] == ["a-0-1"]
     assert await asyncio.to_thread(workers.stop, worker) == 0
+
+
+async def test_an_alert_that_was_written_before_any_delivery_is_tried_so_long_is_settled_unsent(
+    receivers: Receivers, tmp_path: Path
+) -> None:
+    """As for a group that begins anew: its offsets expired, or its roles changed."""
+    now, day, port = int(time.time() * 1000), 86_400_000, unused_port()
+    log = Log(tmp_path)
+    for age in (80, 4, 2):
+        # what it tells of happened years ago, as in a recording: that says nothing of whether it was sent
+        body = transition(1, alert_id=f"a-{age}", received_at="2019-03-01T08:00:00.000Z")
+        log.append([("vigie.alerts", 0, b"p", body, now - age * day, None)])
+    log.close()
+    endpoints = json.dumps([receivers.endpoint("good")])
+    worker = workers.start(tmp_path, VIGIE_ENDPOINTS=endpoints, VIGIE_METRICS_PORT=str(port))
+    await until(lambda: receivers.got["good"])
+    await asyncio.to_thread(workers.wait_until_drained, tmp_path)
+    async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+        assert 'vigie_deliveries_too_old_total{endpoint="good"} 2.0' in await answer.text()
+    assert await asyncio.to_thread(workers.stop, worker) == 0
+    assert receivers.got["good"] == ["a-2-1"]
+    kept = [json.loads(value) for value in workers.values(tmp_path, "vigie.deliveries")]
+    expired = {one["webhook_id"]: one for one in kept if one["status"] == "expired"}
+    assert set(expired) == {"a-80-1", "a-4-1"}
+    assert expired["a-4-1"]["attempts"] == 0
+    assert expired["a-4-1"]["first_at"] == (now - 4 * day) / 1000
+    said = [json.loads(line) for line in (tmp_path / "worker.txt").read_text().splitlines()]
+    (told,) = [line for line in said if line["event"] == "alerts too old to be sent"]
+    assert (told["count"], told["oldest_days"]) == (2, 80.0)
+
+
+def test_what_is_sent_at_all_is_known_when_it_comes_again() -> None:
+    assert KEPT_SECONDS > GIVE_UP_SECONDS
+
+
+def test_a_record_that_no_delivery_could_hold_is_no_transition() -> None:
+    assert read(transition(1)) is not None
+    assert read(transition(1, rule="x" * LARGEST_BODY)) is None
 
 
 def test_an_endpoint_takes_all_routes_unless_told() -> None:

@@ -105,7 +105,7 @@ def faults(catalog: Catalog, own: str) -> str:
         ('n_trees = "ten"', "n_trees = 10", "fails on a window: TypeError"),
         (", seed = 0.5", ", seed = 42", "seed: is missing; write seed = 42"),
         ("", ", seed = 42", "seed: is missing; write seed = 42"),
-        ("height = 10, n_trees = 100", "height = 6, n_trees = 10", "its state takes"),
+        ("height = 10, n_trees = 100", "height = 6, n_trees = 10", "their state takes"),
         ('"1w"', '"15m"', "'1w' is none of its words"),
         ('["mode"]', '["mean"]', "unknown mode"),
         ("score_abov = ", "score_above = ", "did you mean score_above?"),

@@ -7,10 +7,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.state import LARGEST_BLOCK
+from models.wire import LARGEST_REJECT
+from streams.checkpoint import FRAME_BYTES
 from streams.cli import main
 from streams.kafka_topics import copies
+from streams.outbox import LARGEST_BODY
 from streams.settings import Settings
-from streams.topics import Topic, declared, drifts
+from streams.topics import BATCH_BYTES, LARGEST, POLICY, STAMP, Topic, declared, drifts, unusable
 
 SETTINGS = Settings(broker="batch://127.0.0.1:9092", partitions=8, replication=3)
 GOOD = declared(SETTINGS)
@@ -111,3 +115,42 @@ def test_an_embedded_log_is_made_checked_and_described(tmp_path: Path) -> None:
     assert (
         '{"topic": "vigie.alerts", "partitions": 4, "replication": null, "config": {}}' in text.splitlines()
     )
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({name: topic for name, topic in GOOD.items() if name != "vigie.alerts"}, "is missing"),
+        (changed("vigie.readings", partitions=4), "has 4 partitions"),
+        (
+            changed("vigie.readings", config=GOOD["vigie.readings"].config | {STAMP: "CreateTime"}),
+            "message.timestamp.type=CreateTime",
+        ),
+        (
+            changed("vigie.state", config=GOOD["vigie.state"].config | {POLICY: "delete"}),
+            "cleanup.policy=delete",
+        ),
+    ],
+)
+def test_what_a_worker_relies_on_keeps_it_from_starting(found: dict[str, Topic], told: str) -> None:
+    (drift,) = unusable(SETTINGS, found)
+    assert told in str(drift)
+    assert "run `" in str(drift)
+
+
+def test_what_a_worker_can_do_without_does_not_keep_it_from_starting() -> None:
+    assert unusable(SETTINGS, GOOD) == []
+    assert unusable(SETTINGS, changed("vigie.alerts", replication=1)) == []
+    assert (
+        unusable(SETTINGS, changed("vigie.results", config=GOOD["vigie.results"].config | {LARGEST: "1"}))
+        == []
+    )
+    assert unusable(SETTINGS, changed("vigie.state", config={})) == [], "it may not be looked at"
+
+
+def test_each_topic_takes_the_largest_record_that_is_written_to_it() -> None:
+    takes = {name.removeprefix("vigie."): int(t.config.get(LARGEST, 0)) for name, t in GOOD.items()}
+    assert takes["state"] > LARGEST_BLOCK
+    assert takes["rejects"] > BATCH_BYTES > LARGEST_REJECT
+    assert min(takes["results"], takes["alerts"]) > BATCH_BYTES > max(FRAME_BYTES, LARGEST_BODY)
+    assert takes["deliveries"] > 2 * LARGEST_BODY  # a body with each of its quotes escaped

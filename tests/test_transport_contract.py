@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.input import open_log
+from streams.input import append, open_log, received_now
 from streams.transports.records import Row
 from tests import transports
 from tests.live import kafka
@@ -177,6 +177,31 @@ def test_what_retention_took_is_gone_and_a_reader_begins_after_it(transport: Tra
     consumer = transport.consume()
     taken = consumer.wait_for(40)
     assert [record.value for record in taken] == [f"new {i}" for i in range(40)]
+
+
+def test_a_read_below_what_retention_took_begins_at_the_first_record_that_is_kept(
+    transport: Transport,
+) -> None:
+    topic = transport.topic("readings")
+    now = int(time.time() * 1000)
+    transport.log.append([(topic, 0, b"k", b"old %d" % i, now - 7_200_000, None) for i in range(60)])
+    transport.log.append([(topic, 0, b"k", b"new %d" % i, now, None) for i in range(40)])
+    transport.let_go(topic, 60)
+    found = transport.log.read((topic, 0), 10, 100)
+    assert [(record.offset, record.value) for record in found] == [(60 + i, b"new %d" % i) for i in range(40)]
+    assert transport.log.read((topic, 0), 100, 100) == []
+    assert transport.log.read((topic, 0), 1000, 100) == []
+
+
+def test_a_plan_can_be_appended_to_an_empty_log_of_a_recording(transport: Transport) -> None:
+    record = b'{"kind":"plan","patient":"p-1","programme":"own","version":"1"}'
+    settings, topic = transport.settings, transport.topic("readings")
+    assert settings.ticks == "log"
+    [[place]] = append(settings, transport.log, [record])
+    (found,) = transport.log.read((topic, place.partition), 0, 10)
+    assert abs(found.timestamp - time.time() * 1000) < 60_000
+    transport.log.append([(topic, place.partition, b"p-1", b"later", BEGIN, None)])
+    assert received_now(settings, transport.log, place.partition) == BEGIN
 
 
 def test_a_log_opened_by_settings_is_the_same_log(transport: Transport) -> None:

@@ -40,6 +40,18 @@ def start(folder: Path, **more: str) -> subprocess.Popen[bytes]:
         return process([*VIGIE, "worker"], env=environment(folder, **more), stdout=out, stderr=out)
 
 
+def start_deaf(folder: Path, mark: Path, seconds: float, **more: str) -> subprocess.Popen[bytes]:
+    """A worker that fetches nothing while a file exists (tests/deaf.py)."""
+    with (folder / "worker.txt").open("ab") as out:
+        return process(
+            [sys.executable, "-m", "tests.deaf", str(mark), str(seconds), "worker"],
+            env=environment(folder, VIGIE_TICKS="worker", **more),
+            cwd=Path(__file__).parent.parent,
+            stdout=out,
+            stderr=out,
+        )
+
+
 def wait_until_ready(folder: Path, worker: subprocess.Popen[bytes], seconds: float = 60) -> None:
     """Until the worker holds the log, its signal handlers with it."""
     until = time.monotonic() + seconds

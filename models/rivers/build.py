@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from models.rivers.pack import pack
+from models.rivers.pack import pack, unpack, weight
 from models.strict import Complaint, nearest
 
 MODULES: Final = ("anomaly", "preprocessing", "feature_extraction", "compose")
 GREATEST: Final = {"n_trees": 100, "height": 10, "n_random_cuts": 1000}  # of a parameter; of others …
 GREATEST_OTHER: Final = 10_000  # … so that no plan can fill a worker's memory or time
-LARGEST_STATE: Final = 1 << 19  # bytes of one estimator after its first windows
+LARGEST_STATE: Final = 448 << 10  # bytes of all estimators of one patient, not compressed
 TRIAL: Final = 5  # windows on which a plan's estimator is tried when the plan is checked
 
 
@@ -79,22 +79,26 @@ def _settle(model: Any) -> None:
             todo += part
 
 
-def on_trial(model: Any, features: Sequence[str], key: str) -> list[Complaint]:
-    """What goes wrong on a few windows of these features; the model is spent by it."""
+def on_trial(model: Any, features: Sequence[str], key: str) -> tuple[int, list[Complaint]]:
+    """(weight of its state, what goes wrong) on a few windows of these features; the model is spent by it."""
     try:
         for i in range(TRIAL):
             x = {name: 1.0 + i + place for place, name in enumerate(features)}
             score(model, x, features)
             learn(model, x, features)
-        size = len(pack(model))
+        unpack(pack(model))
+        return weight(model), []
     except Exception as error:
-        return [(key, f"fails on a window: {type(error).__name__}: {error}", "mend its steps or parameters")]
-    if size > LARGEST_STATE:
-        problem = f"its state takes {size // 1024} KB"
-        return [
-            (key, problem, f"give fewer trees or neighbours: at most {LARGEST_STATE // 1024} KB a patient")
-        ]
-    return []
+        problem = f"fails on a window: {type(error).__name__}: {error}"
+        return 0, [(key, problem, "mend its steps or parameters")]
+
+
+def weighs(learned: int) -> bool:
+    """Whether a state is weighed after so many windows: eight times in each doubling, since it takes a while.
+
+    Whatever grows like a power of the windows is found soon after it has passed a bound.
+    """
+    return learned % (1 << max(learned.bit_length() - 4, 0)) == 0
 
 
 def score(model: Any, x: dict[str, float], features: Sequence[str]) -> float:

@@ -7,10 +7,11 @@ import msgspec
 
 from models.catalog import Catalog
 from models.record import WINDOW_FEATURES
-from models.rivers.build import assemble, on_trial
+from models.rivers.build import LARGEST_STATE, assemble, on_trial
 from models.strict import Complaint, nearest
 
 MOST: Final = 4  # estimators of one plan: each has a state of its own
+STEPS: Final = 16  # of one pipeline
 
 
 class Estimator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +36,8 @@ def check_estimators(estimators: tuple[Estimator, ...], catalog: Catalog) -> lis
     out: list[Complaint] = []
     if len(estimators) > MOST:
         out.append(("estimators", f"more than {MOST}", f"keep the {MOST} that matter"))
-    for one in estimators:
+    together = 0
+    for one in estimators[:MOST]:  # each is tried, which takes a while
         where = f"estimators[{one.name}]"
         if one.vital in catalog.index and one.window not in catalog[one.vital].windows:
             remedy = f"its windows are {', '.join(catalog[one.vital].windows)}"
@@ -49,8 +51,16 @@ def check_estimators(estimators: tuple[Estimator, ...], catalog: Catalog) -> lis
         for key, given, most in (("readings", one.readings, 100), ("ready", one.ready, 100_000)):
             if not 1 <= given <= most:
                 out.append((f"{where}.{key}", f"{given} is out of range", f"give 1 to {most}"))
+        if len(one.pipeline) > STEPS:
+            out.append((f"{where}.pipeline", f"has more than {STEPS} steps", "join some"))
+            continue
         model, faults = assemble(one.pipeline, f"{where}.pipeline")
         if model is not None and not faults and not unknown and one.features:
-            faults = on_trial(model, one.features, f"{where}.pipeline")
+            size, faults = on_trial(model, one.features, f"{where}.pipeline")
+            together += size
         out += faults
+    if together > LARGEST_STATE:
+        problem = f"their state takes {together // 1024} KB of a patient"
+        remedy = f"give fewer trees or neighbours: at most {LARGEST_STATE // 1024} KB of all of them together"
+        out.append(("estimators", problem, remedy))
     return out

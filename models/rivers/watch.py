@@ -1,8 +1,8 @@
 """River estimators at work: each closed window is scored, may open or clear an alert, and is learned.
 
 An estimator learns nothing while an alert of its vital stands (for at most FREEZE_MILLISECONDS: what lasts
-longer is the new normal). One that raises an exception is named in a technical alert, counted, and begun
-anew; the readings go on.
+longer is the new normal). One that raises an exception, or whose state has outgrown its patient's block, is
+named in a technical alert, counted, and begun anew; the readings go on.
 """
 
 import math
@@ -15,8 +15,8 @@ from models.catalog import Vital
 from models.plan import Plan
 from models.record import LIMIT_CLEARED, LIMIT_OPENED, WINDOW_FEATURES, WINDOW_MILLISECONDS, WINDOW_NAMES
 from models.report import last_points
-from models.rivers.build import assemble, learn, score
-from models.rivers.pack import pack, unpack
+from models.rivers.build import LARGEST_STATE, assemble, learn, score, weighs
+from models.rivers.pack import pack, unpack, weight
 from models.rivers.plan import Estimator
 from models.score import limit, slow
 from models.state import Patient, Watch
@@ -28,6 +28,10 @@ FAILED: Final = "estimator-failed"
 Window = dict[str, float]
 Key = tuple[str, str]
 """(patient, estimator)."""
+
+
+class StateTooLarge(Exception):
+    """A patient's estimators have learned more than its block of state can hold."""
 
 
 def cause_of(name: str) -> str:
@@ -70,10 +74,13 @@ class Watches:
                 learn(model, x, one.features)
                 watch.learned += 1
                 self._changed.add((patient.name, one.name))
+                if weighs(watch.learned):
+                    _weigh(patient, watch, model)
         except Exception as error:  # of somebody else's code, on whatever a plan made of it
             self._living.pop((patient.name, one.name), None)
             self._changed.discard((patient.name, one.name))
             watch.state, watch.learned, watch.failures = b"", 0, watch.failures + 1
+            watch.weight = 0
             watch.failed = True
             return [*told, _failure(one, type(error).__name__, event)]
         if watch.failed and watch.learned > one.ready:
@@ -122,6 +129,16 @@ class Watches:
                 cause = f"technical/{FAILED}/{one.name}"
                 told.append(triage.clear(patient.desk, cause, FAILED, received, None, {}))
         return [transition for transition in told if transition is not None]
+
+
+def _weigh(patient: Patient, watch: Watch, model: Any) -> None:
+    """Raises StateTooLarge once a patient's estimators together take more than they may.
+
+    Asked of what was learned, never of when state is saved: a restart must not change what is decided.
+    """
+    watch.weight = weight(model)
+    if sum(other.weight for other in patient.watches.values()) > LARGEST_STATE:
+        raise StateTooLarge
 
 
 def _learns(desk: Desk, vital: str, watch: Watch, start: int) -> bool:

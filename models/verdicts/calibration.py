@@ -9,15 +9,12 @@ changes a severity. `vigie learn` makes records.
 
 import math
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
 from models import strict
 from models.calibration import EVERYONE
 from models.verdicts.likelihood import Weights
-
-KEPT: Final = 8  # newest records of a programme; a restored block is never older than that many
 
 
 class LikelihoodCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,13 +54,6 @@ def decode_likelihood(data: bytes) -> LikelihoodCalibration:
         if not math.isfinite(number):
             raise ValueError(f"likelihood.{name}: {number} is not finite; make the record with `vigie learn`")
     return calibration
-
-
-def remember(history: History, offset: int, calibration: LikelihoodCalibration) -> History:
-    """The history with one more record; of each programme the newest KEPT stay."""
-    out = [*history, (offset, calibration)]
-    own = [entry for entry in out if entry[1].programme == calibration.programme]
-    return [entry for entry in out if entry not in own[:-KEPT]]
 
 
 def of_programme(

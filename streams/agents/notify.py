@@ -139,7 +139,7 @@ def attach(app: Any, settings: Settings) -> None:
     @app.agent(source, name="notify")
     async def notify(stream: Any) -> None:
         async for event in stream.noack().events():
-            await outbox.take(event.value.tp.partition, event.value.values)
+            await outbox.take(event.value.tp.partition, event.value.values, event.value.timestamps.tolist())
             reach("alerts-taken")
             event.ack()
 

@@ -3,6 +3,9 @@
 A sink that is away delays this agent alone: nothing is acknowledged, the log keeps what waits, and the
 agent tries again in place, for ever. One whose settings are wrong is told as an error with its remedy
 and tried once a minute, so that mending it (a new token, a bucket made) needs no restart.
+
+An old point would replace a newer one of the worker that took its partition over. So before each request
+it is asked whether the partitions are still ours, and they do not go before the request under way ends.
 """
 
 import asyncio
@@ -18,7 +21,7 @@ from models.wire import Reject, reject_body
 from streams import metrics
 from streams.crash_points import reach
 from streams.settings import Settings
-from streams.sinks import Refused, Sink, SinkMisconfigured, SinkUnavailable, lines
+from streams.sinks import NotOurs, Ours, Refused, Sink, SinkMisconfigured, SinkUnavailable, lines
 from streams.sinks.sqlite import SQLiteSink
 
 T = TypeVar("T")
@@ -27,6 +30,7 @@ LONGEST_WAIT: Final = 10.0
 WRITE_EVERY: Final = 1.0  # seconds between the beginnings of two writes while there is a backlog
 GROUP_BYTES: Final = 8 << 20  # no more waits in memory: the log keeps the rest
 MENDING_WAIT: Final = 60.0  # seconds between tries while somebody has to mend something
+LONGEST_REQUEST: Final = 15.0  # seconds; InfluxDB is given 10, a transaction of SQLite takes a few
 log = structlog.get_logger(__name__)
 
 
@@ -108,11 +112,15 @@ class Gathering:
 async def settle(
     app: Any,
     settings: Settings,
+    writing: asyncio.Lock,
     kind: str,
-    write: Callable[[list[bytes]], Awaitable[list[Refused]]],
+    write: Callable[[list[bytes], Ours], Awaitable[list[Refused]]],
     group: list[Any],
 ) -> None:
-    """Write some events; what the sink refuses is durable in the rejects before the acknowledgement."""
+    """Write some events; what the sink refuses is durable in the rejects before the acknowledgement.
+
+    writing: held during each write.
+    """
 
     async def write_ours() -> list[Refused]:
         """What came before a rebalance is read again, here or elsewhere, as it was not acknowledged.
@@ -120,8 +128,19 @@ async def settle(
         Written after the new owner's points it would replace newer ones.
         """
         generation = app.consumer_generation_id
-        group[:] = [event for event in group if event.message.generation_id == generation]
-        return await write([value for event in group for value in event.value.values])
+
+        def ours() -> bool:
+            still = not app.rebalancing and not app.should_stop
+            return still and bool(app.consumer_generation_id == generation)
+
+        async with writing:
+            group[:] = [event for event in group if ours() and event.message.generation_id == generation]
+            try:
+                return await write([value for event in group for value in event.value.values], ours)
+            except NotOurs:
+                log.info("partitions went in the midst of a write, the rest is written by their new owner")
+                group.clear()
+                return []
 
     refused = await until_available(write_ours)
     reach("sink-written")
@@ -134,6 +153,15 @@ async def settle(
     for event in group:
         metrics.STORED.labels(kind).inc(len(event.value))
         event.ack()
+
+
+async def until_written(writing: asyncio.Lock) -> None:
+    """Before partitions go: the request under way ends, and no other follows it."""
+    try:
+        async with asyncio.timeout(LONGEST_REQUEST), writing:
+            pass
+    except TimeoutError:
+        log.error("a write does not end, the partitions go all the same", seconds=LONGEST_REQUEST)
 
 
 async def _reject(app: Any, settings: Settings, group: list[Any], line: bytes, message: str) -> Any:
@@ -163,10 +191,12 @@ def attach(app: Any, settings: Settings) -> None:
         for kind, name in names.items()
     }
 
+    writing = asyncio.Lock()
     gatherings = {
-        "results": Gathering(partial(settle, app, settings, "results", sink.write_results)),
-        "alerts": Gathering(partial(settle, app, settings, "alerts", sink.write_alerts)),
+        "results": Gathering(partial(settle, app, settings, writing, "results", sink.write_results)),
+        "alerts": Gathering(partial(settle, app, settings, writing, "alerts", sink.write_alerts)),
     }
+    app.before_revoke.append(partial(until_written, writing))
 
     @app.agent(topics["results"], name="store-results")
     async def results(stream: Any) -> None:

@@ -1,5 +1,7 @@
 """The watch agent: readings in; results, alerts and rejects out; state saved every few seconds."""
 
+import time
+from functools import partial
 from typing import Any
 
 from models.pipeline import Pipeline
@@ -8,6 +10,7 @@ from streams import metrics
 from streams.checkpoint import Checkpoint, frames
 from streams.configuration import load_catalog, load_default_plan
 from streams.crash_points import reach
+from streams.progress import Progress
 from streams.settings import Settings
 from streams.state_table import StateTable
 from streams.zones import zone
@@ -17,6 +20,7 @@ READING = (
     b'"measured_at":"2026-01-01T00:00:00Z"}'
 )
 TICK = b'{"kind":"tick"}'
+DAY = 86_400_000  # ms
 
 
 def warm_up(pipeline: Pipeline) -> None:
@@ -25,7 +29,10 @@ def warm_up(pipeline: Pipeline) -> None:
     Half a minute on a fresh machine: a worker that did it as a member would be put out of its group, and
     one that is killed meanwhile would never get any further than its first batch.
     """
-    pipeline.process([READING, TICK], [1_767_225_600_000] * 2, [0, 1], [b"p", None])
+    received = 1_767_225_600_000
+    pipeline.process(
+        [READING, TICK], [received, received + DAY], [0, 1], [b"p", None]
+    )  # a day closes windows
 
 
 def attach(app: Any, settings: Settings) -> None:
@@ -54,10 +61,14 @@ def attach(app: Any, settings: Settings) -> None:
         )
     )
     warm_up(Pipeline(catalog, default, zone))
-    checkpoint = Checkpoint(app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone))
-    app.before_revoke = checkpoint.release
+    progress = Progress(settings.tick_seconds)
+    checkpoint = Checkpoint(
+        app, table, state.get_topic_name(), lambda: Pipeline(catalog, default, zone), progress
+    )
+    app.before_revoke.append(checkpoint.release)
     app.final_checkpoint = checkpoint.save
     app.recovered = lambda: set(checkpoint.cores) == owned()
+    app.stalled, app.longest_stall = checkpoint.stalled, progress.longest
 
     def owned() -> set[int]:
         return {tp.partition for tp in app.consumer.assignment() if tp.topic == readings}
@@ -103,7 +114,13 @@ def attach(app: Any, settings: Settings) -> None:
 
     if settings.ticks == "worker":
 
+        def confirmed(partition: int, sent: Any) -> None:
+            ours = partition in checkpoint.cores  # it may have gone meanwhile: nothing of it is ours to take
+            if ours and not sent.cancelled() and sent.exception() is None:
+                progress.confirmed(partition, sent.result().offset, time.monotonic())
+
         @app.timer(interval=settings.tick_seconds)
         async def tick() -> None:
             for partition in list(checkpoint.cores):
-                await app.producer.send(readings, None, TICK, partition, None, None)
+                sent = await app.producer.send(readings, None, TICK, partition, None, None)
+                sent.add_done_callback(partial(confirmed, partition))

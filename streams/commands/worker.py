@@ -25,6 +25,10 @@ def command(roles: str, until_drained: bool) -> None:
         raise click.UsageError(str(error)) from error
     settings = load_settings()
     logs.configure(settings)
+    if settings.log_folder() is None:
+        from streams.kafka_topics import require  # a quarter of a second that the embedded worker is spared
+
+        require(settings)
     app = create_app(settings, chosen)
     if until_drained:
         drain.attach(app, settings)

@@ -1,6 +1,15 @@
 """Where results and alerts go."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
+
+Ours = Callable[[], bool]
+"""Whether what is written still belongs to this worker; asked before each request, on the writing thread."""
+
+
+def always() -> bool:
+    """Nobody else writes."""
+    return True
 
 
 class SinkUnavailable(Exception):
@@ -22,6 +31,10 @@ class SinkMisconfigured(SinkUnavailable):
         super().__init__(message, "misconfigured")
 
 
+class NotOurs(Exception):
+    """What is written went to another worker meanwhile: the rest of it is that worker's."""
+
+
 class Refused(NamedTuple):
     """A line or an alert that the sink will never take, and why, without repeating its contents."""
 
@@ -30,12 +43,15 @@ class Refused(NamedTuple):
 
 
 class Sink(Protocol):
-    """Writes are confirmed when they return and idempotent by key. Raise SinkUnavailable when away."""
+    """Writes are confirmed when they return and idempotent by key.
 
-    async def write_results(self, frames: list[bytes]) -> list[Refused]:
+    Raise SinkUnavailable when away, NotOurs before a request that `ours` says is another worker's.
+    """
+
+    async def write_results(self, frames: list[bytes], ours: Ours = always) -> list[Refused]:
         """Write frames of line protocol; returns the lines it will never take."""
 
-    async def write_alerts(self, bodies: list[bytes]) -> list[Refused]:
+    async def write_alerts(self, bodies: list[bytes], ours: Ours = always) -> list[Refused]:
         """Write alert transitions; returns those it will never take."""
 
     async def close(self) -> None:

@@ -25,7 +25,16 @@ from streams.crash_points import reach
 from streams.influx.api import authorization
 from streams.influx.plan import HISTORY, RAW
 from streams.settings import Settings
-from streams.sinks import Refused, SinkMisconfigured, SinkUnavailable, lines, transitions
+from streams.sinks import (
+    NotOurs,
+    Ours,
+    Refused,
+    SinkMisconfigured,
+    SinkUnavailable,
+    always,
+    lines,
+    transitions,
+)
 
 LINES: Final = 5000  # of a request; the server's own advice
 REQUEST_MILLISECONDS: Final = 10_000
@@ -101,6 +110,7 @@ class InfluxSink:
         )
         self._client.api_client.set_default_header("Authorization", authorization(credential))
         self._lock = asyncio.Lock()
+        self._ours: Ours = always  # of the write under way
 
     @classmethod
     def of(cls, settings: Settings) -> "InfluxSink":
@@ -110,21 +120,24 @@ class InfluxSink:
         token = settings.influx_token.get_secret_value()
         return cls(settings.influx_url, settings.influx_bucket, token, settings.influx_ca)
 
-    async def write_results(self, frames: list[bytes]) -> list[Refused]:
+    async def write_results(self, frames: list[bytes], ours: Ours = always) -> list[Refused]:
         """Write the lines of the frames, in bounded requests."""
-        return await self._run(self._results, frames)
+        return await self._run(self._results, frames, ours)
 
-    async def write_alerts(self, bodies: list[bytes]) -> list[Refused]:
+    async def write_alerts(self, bodies: list[bytes], ours: Ours = always) -> list[Refused]:
         """Write each transition as a point."""
-        return await self._run(self._alerts, bodies)
+        return await self._run(self._alerts, bodies, ours)
 
     async def close(self) -> None:
         """Close the connections, after the write under way."""
         async with self._lock:
             self._client.close()
 
-    async def _run(self, write: Callable[[list[bytes]], list[Refused]], values: list[bytes]) -> list[Refused]:
+    async def _run(
+        self, write: Callable[[list[bytes]], list[Refused]], values: list[bytes], ours: Ours
+    ) -> list[Refused]:
         async with self._lock:
+            self._ours = ours
             return await asyncio.to_thread(write, values)
 
     def _results(self, frames: list[bytes]) -> list[Refused]:
@@ -162,8 +175,10 @@ class InfluxSink:
         return self._some(policy, batch[:middle]) + self._some(policy, batch[middle:])
 
     def _post(self, policy: str, body: bytes) -> tuple[int, int] | None:
-        """None when confirmed, else (status to split at, points dropped). Raises SinkUnavailable."""
+        """None when confirmed, else (status to split at, points dropped). Raises SinkUnavailable, NotOurs."""
         pulse.check()  # an old point would replace a newer one of the worker that took over
+        if not self._ours():
+            raise NotOurs
         try:
             self._client.api_client.call_api(
                 "/write",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from streams.crash_points import reach
-from streams.sinks import Refused, SinkUnavailable, lines, transitions
+from streams.sinks import NotOurs, Ours, Refused, SinkUnavailable, always, lines, transitions
 
 SCHEMA: Final = """
 create table if not exists series(id integer primary key, measurement text, patient text, vital text,
@@ -54,22 +54,26 @@ class SQLiteSink:
         self._db.executescript(SCHEMA)
         self._ids: dict[str, int] = {}
         self._lock = asyncio.Lock()
+        self._ours: Ours = always  # of the write under way
 
-    async def write_results(self, frames: list[bytes]) -> list[Refused]:
+    async def write_results(self, frames: list[bytes], ours: Ours = always) -> list[Refused]:
         """Upsert the points of the frames; an older revision never replaces a newer one."""
-        return await self._run(self._write_results, frames)
+        return await self._run(self._write_results, frames, ours)
 
-    async def write_alerts(self, bodies: list[bytes]) -> list[Refused]:
+    async def write_alerts(self, bodies: list[bytes], ours: Ours = always) -> list[Refused]:
         """Keep every transition, and the newest of each alert."""
-        return await self._run(self._write_alerts, bodies)
+        return await self._run(self._write_alerts, bodies, ours)
 
     async def close(self) -> None:
         """Close the file, after the write under way."""
         async with self._lock:
             self._db.close()
 
-    async def _run(self, write: Callable[[list[bytes]], list[Refused]], values: list[bytes]) -> list[Refused]:
+    async def _run(
+        self, write: Callable[[list[bytes]], list[Refused]], values: list[bytes], ours: Ours
+    ) -> list[Refused]:
         async with self._lock:
+            self._ours = ours
             try:
                 return await asyncio.to_thread(write, values)
             except sqlite3.OperationalError as error:
@@ -112,7 +116,9 @@ class SQLiteSink:
         return refused
 
     def _commit(self, statements: list[Statement]) -> None:
-        """All statements in one transaction."""
+        """All statements in one transaction. Raises NotOurs."""
+        if not self._ours():
+            raise NotOurs
         self._db.execute("begin immediate")
         try:
             for statement, rows in statements:

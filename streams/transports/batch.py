@@ -183,7 +183,7 @@ class Tracking:
         if revoked:
             self.stop_flow()  # type: ignore[attr-defined]
             self.app.flow_control.suspend()  # type: ignore[attr-defined]
-            await self.app.before_revoke()  # type: ignore[attr-defined]
+            await self.app.prepare_revoke()  # type: ignore[attr-defined]
             reach("partitions-revoked")
             await self.commit() or await self.commit()  # type: ignore[attr-defined]
             self._forget()

@@ -27,6 +27,11 @@ class Consumer(Tracking, driver.Consumer):
         kafka_records.install(self.batched)
         return Thread(self, loop=self.loop, beacon=self.beacon)
 
+    def topic_partitions(self, topic: str) -> int | None:
+        """How many partitions a topic has, None without it; the stock code knows it of the leader alone."""
+        found = self._thread._ensure_consumer().partitions_for_topic(topic)
+        return len(found) if found else None
+
     async def _fetch(self, active: Any, timeout: float) -> dict[Any, list[Any]]:
         return await driver.Consumer._getmany(self, active, timeout)
 

@@ -1,5 +1,6 @@
 """A Kafka cluster behind the few methods of Log that commands need, by kafka-python: append and read."""
 
+import time
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -10,6 +11,7 @@ from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
     KafkaError,
+    KafkaTimeoutError,
     NotCoordinatorError,
 )
 
@@ -19,7 +21,7 @@ from streams.transports import LogUnusable
 from streams.transports.kafka_door import knock
 from streams.transports.records import Place, Record, Row, partition_of
 
-TIMEOUT: Final = 30.0  # seconds until an append counts as failed
+TIMEOUT: Final = 30.0  # seconds until an append, or a read of what is there, counts as failed
 SEEKING: Final = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,7 +53,12 @@ class KafkaLog:
         self._options = client_options(settings.broker, settings)
         self._producer: Any = None
         self._admin: Any = None
-        self._consumer = KafkaConsumer(**self._options, enable_auto_commit=False, consumer_timeout_ms=1000)
+        self._consumer = KafkaConsumer(
+            **self._options,
+            enable_auto_commit=False,
+            consumer_timeout_ms=1000,
+            auto_offset_reset="earliest",  # of what expires between a look at the bounds and the read
+        )
         self._at: tuple[Place, int] | None = None
 
     def close(self) -> None:
@@ -117,15 +124,24 @@ class KafkaLog:
 
     @_asking
     def read(self, place: Place, offset: int, limit: int) -> list[Record]:
-        """At most `limit` records from `offset` on; none at the end."""
+        """At most `limit` records from `offset` on, or from the first that is kept; none at the end.
+
+        Raises LogUnusable when there are some and none comes within TIMEOUT.
+        """
         at = TopicPartition(*place)
-        if self._at != (place, offset):
-            self._consumer.assign([at])
-            self._consumer.seek(at, offset)
         end = self._consumer.end_offsets([at])[at]
+        if self._at != (place, offset):
+            offset = max(offset, self._consumer.beginning_offsets([at])[at])
+            if offset < end:
+                self._consumer.assign([at])
+                self._consumer.seek(at, offset)
         found: list[Any] = []
-        while not found and self._consumer.position(at) < end:
+        until = time.monotonic() + TIMEOUT
+        while not found and offset < end:
+            if time.monotonic() > until:
+                raise KafkaTimeoutError(f"no record of {place[0]} {place[1]} came for {TIMEOUT:.0f} s")
             found = self._consumer.poll(timeout_ms=1000, max_records=limit).get(at, [])
+            offset = self._consumer.position(at, timeout_ms=1000) or offset
         self._at = (place, found[-1].offset + 1) if found else None
         return [
             Record(
