@@ -107,16 +107,19 @@ def _advance(
     """Call the kernel until it has taken every reading, draining its outputs in between."""
     state, i = partition.state, 0
     columns = arrivals.columns[begin : begin + len(rows)]
+    # The column of one record is contiguous as it is, that of more is not: the kernel would be compiled
+    # twice, the second time when a worker has joined its group.
+    at, zone, x, battery = (np.ascontiguousarray(columns[name]) for name in ("at", "zone", "x", "battery"))
     while i < len(rows):
         partition.used[:] = 0
         i = kernel.read(
             i,
             rows,
-            columns["at"],
+            at,
             stamps,
-            columns["zone"],
-            columns["x"],
-            columns["battery"],
+            zone,
+            x,
+            battery,
             state.series,
             state.patients,
             state.rule_index,

@@ -17,6 +17,7 @@ READING = (
     b'"measured_at":"2026-01-01T00:00:00Z"}'
 )
 TICK = b'{"kind":"tick"}'
+DAY = 86_400_000
 
 
 def warm_up(pipeline: Pipeline) -> None:
@@ -25,7 +26,8 @@ def warm_up(pipeline: Pipeline) -> None:
     Half a minute on a fresh machine: a worker that did it as a member would be put out of its group, and
     one that is killed meanwhile would never get any further than its first batch.
     """
-    pipeline.process([READING, TICK], [1_767_225_600_000] * 2, [0, 1], [b"p", None])
+    at = 1_767_225_600_000
+    pipeline.process([READING, TICK], [at, at + DAY], [0, 1], [b"p", None])  # by then something is due
 
 
 def attach(app: Any, settings: Settings) -> None:
