@@ -94,7 +94,7 @@ def received_now(settings: Settings, log: Log | KafkaLog, partition: int) -> int
     topic = settings.topic("readings")
     if settings.ticks == "log":
         end = log.refresh().get((topic, partition), 0)
-        if last := log.read((topic, partition), end - 1, 1):
+        if end and (last := log.read((topic, partition), end - 1, 1)):
             return last[0].timestamp
     return int(time.time() * 1000)
 

@@ -1,5 +1,7 @@
 """A Kafka cluster behind the few methods of Log that commands need, by kafka-python: append and read."""
 
+import json
+import time
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -19,7 +21,7 @@ from streams.transports import LogUnusable
 from streams.transports.kafka_door import knock
 from streams.transports.records import Place, Record, Row, partition_of
 
-TIMEOUT: Final = 30.0  # seconds until an append counts as failed
+TIMEOUT: Final = 30.0  # seconds until an append or a read counts as failed
 SEEKING: Final = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,7 +53,12 @@ class KafkaLog:
         self._options = client_options(settings.broker, settings)
         self._producer: Any = None
         self._admin: Any = None
-        self._consumer = KafkaConsumer(**self._options, enable_auto_commit=False, consumer_timeout_ms=1000)
+        self._consumer = KafkaConsumer(
+            **self._options,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",  # where retention has taken what is asked for
+            consumer_timeout_ms=1000,
+        )
         self._at: tuple[Place, int] | None = None
 
     def close(self) -> None:
@@ -94,10 +101,15 @@ class KafkaLog:
 
     @_asking
     def refresh(self) -> dict[Place, int]:
-        """The end offset of every partition."""
+        """The end offset of every partition of the cluster."""
+        return self.ends(*self._consumer.topics())
+
+    @_asking
+    def ends(self, *topics: str) -> dict[Place, int]:
+        """The end offset of every partition of some topics; a topic that is missing has none."""
         places = [
             TopicPartition(topic, p)
-            for topic in self._consumer.topics()
+            for topic in topics
             for p in self._consumer.partitions_for_topic(topic) or ()
         ]
         return {(at.topic, at.partition): end for at, end in self._consumer.end_offsets(places).items()}
@@ -118,20 +130,19 @@ class KafkaLog:
     @_asking
     def read(self, place: Place, offset: int, limit: int) -> list[Record]:
         """At most `limit` records from `offset` on; none at the end."""
-        at = TopicPartition(*place)
+        at, until = TopicPartition(*place), time.monotonic() + TIMEOUT
         if self._at != (place, offset):
             self._consumer.assign([at])
             self._consumer.seek(at, offset)
         end = self._consumer.end_offsets([at])[at]
         found: list[Any] = []
         while not found and self._consumer.position(at) < end:
+            if time.monotonic() > until:  # it would ask a broker that is gone for ever
+                raise LogUnusable(f"{self.broker} gives nothing of {place[0]}; check the cluster")
             found = self._consumer.poll(timeout_ms=1000, max_records=limit).get(at, [])
         self._at = (place, found[-1].offset + 1) if found else None
         return [
-            Record(
-                place[0], place[1], r.offset, r.timestamp, r.key, r.value, None
-            )  # no command reads headers
-            for r in found
+            Record(place[0], place[1], r.offset, r.timestamp, r.key, r.value, _told(r.headers)) for r in found
         ]
 
     @_asking
@@ -144,3 +155,7 @@ class KafkaLog:
         except SEEKING:
             return {}
         return {(at.topic, at.partition): done.offset for at, done in found.items() if done.offset >= 0}
+
+
+def _told(headers: Sequence[tuple[str, bytes]]) -> str | None:
+    return json.dumps([(key, value.decode("latin1")) for key, value in headers]) if headers else None
