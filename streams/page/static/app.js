@@ -133,8 +133,8 @@ function acting(alert, action) {
     return el("div", {}, note, button);
   }
   const name = el("input", { id: `n-${id}`, required: "", maxlength: "64", pattern: "[A-Za-z0-9_\\-]+", title: t("name_help"), autocomplete: "off", autocapitalize: "none", value: recall("vigie-name") ?? fixed.name });
-  const choices = action === "acknowledge" ? [60, 240, 720, 1440].map((m) => [m, `${m / 60} h`]) : VERDICTS.map((v) => [v, t(v)]);
-  const choice = el("select", { id: `m-${id}` }, ...choices.map(([value, text]) => el("option", { value }, text)));
+  const choices = action === "acknowledge" ? [60, 240, 720, 1440].map((m) => [m, `${m / 60} h`]) : ["", ...VERDICTS].map((v) => [v, t(v || "choose")]);
+  const choice = el("select", { id: `m-${id}`, required: "" }, ...choices.map(([value, text]) => el("option", { value }, text)));
   if (action === "acknowledge") choice.value = "240";
   const cancel = el("button", { type: "button" }, t("cancel"));
   cancel.addEventListener("click", () => { acts.id = null; draw(); document.getElementById(`t-${id}`)?.focus(); });
