@@ -7,7 +7,7 @@ that a catalogue may grow between two runs.
 
 import zlib
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ PATIENTS_PER_BLOCK: Final = 8
 LARGEST_BLOCK: Final = (8 << 20) - 4096
 FORMAT: Final = f"5-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
+T = TypeVar("T")
 
 
 class Watch(msgspec.Struct):
@@ -87,12 +88,12 @@ class Block(msgspec.Struct):
     likelihoods: Likelihoods = []
 
 
-def _block(number: int, data: bytes) -> Block:
-    """A saved block. Raises UnknownFormat with the format that it has."""
+def read_block(number: int, data: bytes, kind: type[T]) -> T:
+    """A saved block, or the part of it that a type names. Raises UnknownFormat with the format it has."""
     try:
         found, body = msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])
         if found == FORMAT:
-            return msgspec.msgpack.decode(body, type=Block)
+            return msgspec.msgpack.decode(body, type=kind)
     except msgspec.MsgspecError as error:
         raise UnknownFormat(f"state block {number} cannot be read: {error}") from error
     raise UnknownFormat(
@@ -214,7 +215,7 @@ class State:
         """
         index = {code: i for i, code in enumerate(self.codes)}
         for number in sorted(int(key) for key in blocks):
-            block = _block(number, blocks[b"%d" % number])
+            block = read_block(number, blocks[b"%d" % number], Block)
             if number == 0:
                 self.rejected, self.records = block.rejected, block.records
                 self.defaults, self.calibrations = block.defaults, block.calibrations

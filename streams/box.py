@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,16 +18,16 @@ STOP_SECONDS: Final = 15.0  # a worker saves its state when it stops; after this
 LAST_LINES: Final = 15
 
 
-def bound(port: int | None) -> socket.socket:
-    """A listening socket on loopback: the port asked for, or the usual one, or any when that is taken.
+def bound(port: int | None, host: str = LOOPBACK) -> socket.socket:
+    """A listening socket: at the port asked for, or the usual one, or any when that is taken.
 
-    Raises OSError when the port asked for is taken.
+    Raises OSError when the port asked for is taken, or the host is no address of this machine.
     """
     for candidate in (port,) if port is not None else (PORT, 0):
-        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            made.bind((LOOPBACK, candidate))
+            made.bind((host, candidate))
             made.listen(64)
         except OSError:
             made.close()
@@ -34,17 +35,20 @@ def bound(port: int | None) -> socket.socket:
                 raise
         else:
             return made
-    raise OSError("no port on loopback is free")
+    raise OSError(f"no port of {host} is free")
 
 
 @asynccontextmanager
-async def served(app: web.Application, listening: socket.socket) -> AsyncIterator[str]:
+async def served(
+    app: web.Application, listening: socket.socket, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """Serve an application on a socket while the block runs; gives its address."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
-    await web.SockSite(runner, listening).start()
+    site = web.SockSite(runner, listening, ssl_context=tls)
+    await site.start()
     try:
-        yield f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+        yield site.name
     finally:
         await runner.cleanup()
 

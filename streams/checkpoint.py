@@ -18,8 +18,8 @@ from streams import metrics, pulse
 from streams.crash_points import reach
 from streams.packing import pack, unpack
 from streams.progress import Progress
-from streams.state_table import UP_TO
 from streams.transports.batch import Batch
+from streams.transports.records import UP_TO
 
 FRAME_BYTES = 256_000
 OUTSTANDING_BATCHES = 8192  # a light load has a thousand a second, of a reading each

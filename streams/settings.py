@@ -31,11 +31,12 @@ REMEDIES = {  # by the beginning of pydantic's name of a fault
     "string": 'write text in quotes: "…"',
     "list": 'write [{"name":…,"url":…,"secret":…}]',
 }
+SHORTEST_PASSWORD = 12  # characters; every guess costs a second
 # VIGIE_… names that are no settings: of this file, of tests and of infra/compose.yaml
 BESIDE = (
     *("config", "secrets"),
     *("recordings", "test_kafka", "live", "influxdb_version", "crash_at", "crash_test"),
-    *("image", "uid", "gid", "address", "advertised"),
+    *("image", "uid", "gid", "address", "advertised", "console_address"),
 )
 
 
@@ -68,8 +69,16 @@ class Settings(KafkaAccess):
     endpoints: Annotated[list[Endpoint], NoDecode] = []
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)  # None: no metrics server; 0: any free port
+    console_password: SecretStr | None = None  # None: the page answers to this machine alone
     locale: Literal["en", "fr"] = "en"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("console_password")
+    @classmethod
+    def _console_password(cls, password: SecretStr | None) -> SecretStr | None:
+        if password is not None and len(password.get_secret_value()) < SHORTEST_PASSWORD:
+            raise ValueError(f"is shorter than {SHORTEST_PASSWORD} characters; `vigie init` makes a long one")
+        return password
 
     @field_validator("influx_url")
     @classmethod
@@ -115,7 +124,8 @@ class Settings(KafkaAccess):
 
     def secrets(self) -> list[str]:
         """Every secret in clear, for the logs to look out for. Never print these."""
-        found = [endpoint.secret for endpoint in self.endpoints] + [self.influx_token, self.kafka_password]
+        found = [self.influx_token, self.kafka_password, self.console_password]
+        found += [endpoint.secret for endpoint in self.endpoints]
         return [secret.get_secret_value() for secret in found if secret is not None]
 
 

@@ -7,11 +7,11 @@ blocks that somebody else wrote between them (streams/checkpoint.py).
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import faust
 
-UP_TO: Final = "up-to"  # header: the last input offset that a block reflects
+from streams.transports.records import UP_TO
 
 
 def up_to(event: Any) -> int:

@@ -9,8 +9,16 @@ from aiohttp import web
 from streams.influx.api import authorization
 
 CREDENTIAL, BUCKET = "vigie-writer:a password of this test", "vigie"
+# of http:// to a server that speaks TLS, by Go's own HTTP server
+PLAIN_TO_TLS = b"Client sent an HTTP request to an HTTPS server.\n"
 LINE = re.compile(rb'(\w+(?:,\w+=[\w-]+)+) ((?:\w+=(?:-?[\d.]+i?|true|false|"(?:[^"\\]|\\.)*"),?)+) (-?\d+)')
 OLDEST = 1_500_000_000_000_000_000  # ns; what is older is older than the bucket keeps
+
+
+def error(status: int, code: str, message: str = "") -> web.Response:
+    """An error that InfluxDB itself tells."""
+    body = {"code": code, "message": message}
+    return web.json_response(body, status=status, headers={"X-Platform-Error-Code": code})
 
 
 class Influx:
@@ -22,6 +30,7 @@ class Influx:
         self.answers: list[Callable[[], web.Response]] = []
         self.largest = 5_000_000
         self.unreadable = b"\n"  # lines with this do not parse
+        self.credential = CREDENTIAL
         self.away = False
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -52,18 +61,16 @@ class Influx:
             return web.Response(status=503)
         if self.answers:
             return self.answers.pop(0)()
-        if request.headers.get("Authorization") != authorization(CREDENTIAL):
-            return web.json_response({"code": "unauthorized"}, status=401)
+        if request.headers.get("Authorization") != authorization(self.credential):
+            return error(401, "unauthorized", "Unauthorized")
         if request.query["db"] != BUCKET or request.query["rp"] not in ("autogen", "history"):
-            return web.json_response({"code": "not found"}, status=404)
+            return error(404, "not found")
         if len(body) > self.largest:
-            return web.Response(status=413)
+            return web.Response(status=413)  # a proxy's answer
         parsed = [None if self.unreadable in line else LINE.fullmatch(line) for line in lines]
         if not all(parsed):
             bad = b"\n".join(line for line, found in zip(lines, parsed, strict=True) if not found)
-            return web.json_response(
-                {"code": "invalid", "message": "unable to parse " + bad.decode()}, status=400
-            )
+            return error(400, "invalid", f"unable to parse '{bad.decode()}': bad timestamp")
         dropped = 0
         for found in parsed:
             if found is not None and int(found[3]) < OLDEST:
@@ -72,5 +79,5 @@ class Influx:
                 self.points[found[1], int(found[3])] = found[2]
         if dropped:
             message = f"partial write: points beyond retention policy dropped={dropped}"
-            return web.json_response({"code": "unprocessable entity", "message": message}, status=422)
+            return error(422, "unprocessable entity", message)
         return web.Response(status=204)

@@ -77,7 +77,8 @@ def test_a_service_is_bounded_loopback_alone_and_without_rights(name: str) -> No
     assert "mem_limit" in service
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert all(port.startswith("${VIGIE_ADDRESS:-127.0.0.1}:") for port in service.get("ports", ()))
+    loopback = "${VIGIE_%sADDRESS:-127.0.0.1}:" % ("CONSOLE_" if name == "console" else "")
+    assert all(port.startswith(loopback) for port in service.get("ports", ()))
     assert "healthcheck" in service or name == "setup"
     assert service.get("read_only") or name == "kafka"
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
@@ -89,10 +90,10 @@ def test_a_service_is_bounded_loopback_alone_and_without_rights(name: str) -> No
 @pytest.mark.parametrize("whole", [COMPOSE, CLOSED])
 def test_the_settings_of_the_services_are_settings(whole: dict[str, Any]) -> None:
     known = {f"VIGIE_{key.upper()}" for key in Settings.model_fields} | {"VIGIE_SECRETS", "XDG_CACHE_HOME"}
-    for name in ("worker", "setup"):
+    for name in ("worker", "console", "setup"):
         assert set(whole["services"][name]["environment"]) <= known
-    mounted = set(whole["services"]["worker"]["secrets"])
-    assert mounted <= {name.lower() for name in known}
+    for name in ("worker", "console"):
+        assert set(whole["services"][name]["secrets"]) <= {setting.lower() for setting in known}
 
 
 def test_compose_s_own_variables_stop_no_command() -> None:
@@ -312,7 +313,12 @@ def test_openssl_s_complaint_is_told_and_leaves_no_half_a_certificate(tmp_path: 
 def test_no_two_deployments_share_a_secret(tmp_path: Path) -> None:
     for name in ("a", "b"):
         assert CliRunner().invoke(main, ["init", str(tmp_path / name)]).exit_code == 0
-    drawn = ("influx_admin_password", "influx_admin_token", "grafana_admin_password")
+    drawn = (
+        "influx_admin_password",
+        "influx_admin_token",
+        "grafana_admin_password",
+        "vigie_console_password",
+    )
     for name in (*drawn, "influxdb_key", "vigie_influx_token"):
         one, other = ((tmp_path / site / "secrets" / name).read_text() for site in ("a", "b"))
         assert len(one) > 30
@@ -331,7 +337,7 @@ def test_the_container_file_is_small_and_not_root() -> None:
 
 @needs("systemd-analyze", "systemd")
 @pytest.mark.parametrize("more", [None, "closed-kafka.conf"])
-@pytest.mark.parametrize("unit", ["vigie-worker.service", "vigie-up.service"])
+@pytest.mark.parametrize("unit", ["vigie-worker.service", "vigie-up.service", "vigie-console.service"])
 def test_systemd_takes_the_unit_and_finds_it_closed(unit: str, more: str | None, tmp_path: Path) -> None:
     vigie = Path(sys.executable).with_name("vigie")
     text = (INFRA / "systemd" / unit).read_text()
@@ -355,10 +361,19 @@ def test_the_kubernetes_objects_are_of_their_schemas_and_fit_together() -> None:
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     found = list(yaml.safe_load_all(built.stdout))
-    objects = {one["kind"]: one for one in found}
-    assert len(found) == len(objects)
-    for one in objects.values():
+    for one in found:
         kubernetes_validate.validate(one, "1.33", strict=True)
+    console = {one["kind"]: one for one in found if one["metadata"]["name"] == "vigie-console"}
+    objects = {one["kind"]: one for one in found if one not in console.values()}
+    assert len(found) == len(objects) + len(console)
+    page = console["StatefulSet"]["spec"]
+    for selector in (
+        page["selector"]["matchLabels"],
+        console["Service"]["spec"]["selector"],
+        console["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+    ):
+        assert selector.items() <= page["template"]["metadata"]["labels"].items()
+    assert page["template"]["spec"]["containers"][0]["args"] == SERVICES["console"]["command"]
     worker = objects["StatefulSet"]["spec"]
     labels = worker["template"]["metadata"]["labels"].items()
     for selector in (
@@ -376,9 +391,12 @@ def test_the_kubernetes_objects_are_of_their_schemas_and_fit_together() -> None:
     start = container["startupProbe"]
     assert start["periodSeconds"] * start["failureThreshold"] >= 3600  # a recovery takes what it takes
     job = objects["Job"]["spec"]
-    assert not worker["selector"]["matchLabels"].items() <= job["template"]["metadata"]["labels"].items()
+    for other in (job, page):
+        assert (
+            not worker["selector"]["matchLabels"].items() <= other["template"]["metadata"]["labels"].items()
+        )
     assert job["template"]["spec"]["containers"][0]["command"] == SERVICES["setup"]["entrypoint"]
-    for of in (worker, job):
+    for of in (worker, job, page):
         assert (
             of["template"]["spec"]["volumes"][0]["configMap"]["name"]
             == objects["ConfigMap"]["metadata"]["name"]
@@ -393,7 +411,8 @@ def test_the_drain_of_the_documentation_is_a_job_with_the_worker_s_settings() ->
     assert program
     command = ["kubectl", "kustomize", INFRA / "kubernetes"]
     built = subprocess.run(command, capture_output=True, text=True, check=True)
-    worker = next(one for one in yaml.safe_load_all(built.stdout) if one["kind"] == "StatefulSet")
+    objects = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(built.stdout)}
+    worker = objects["StatefulSet", "vigie-worker"]
     done = subprocess.run(
         ["jq", program[1]], input=json.dumps(worker), capture_output=True, text=True, check=True
     )

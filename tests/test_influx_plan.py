@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streams.influx.api import authorization
-from streams.influx.plan import State, drifts
+from streams.influx.plan import Found, State, drifts, wanted
 from streams.secret_files import ensure_secret, is_open, read_secret, write_secret
 from streams.settings import Settings
 
@@ -14,7 +14,11 @@ DAY = 86_400
 SETTINGS = Settings(influx_org="clinic", influx_bucket="vigie", influx_raw_days=90, influx_history_days=0)
 GOOD = State(
     organisation="o1",
-    buckets={"vigie": ("b1", 90 * DAY), "vigie-history": ("b2", 0), "other": ("b3", 5)},
+    buckets={
+        "vigie": Found("b1", 90 * DAY, DAY),
+        "vigie-history": Found("b2", 0, 28 * DAY),
+        "other": Found("b3", 5, 5),
+    },
     mappings={"autogen": ("m1", "b1"), "history": ("m2", "b2")},
     writer=("w1", {"write:buckets/b1", "write:buckets/b2"}),
     writer_enters=True,
@@ -35,7 +39,14 @@ def test_a_server_that_is_as_wanted_has_no_drift() -> None:
     ("change", "told"),
     [
         ({"organisation": None}, "organisation clinic is missing; run `vigie influx setup`"),
-        ({"buckets": {**GOOD.buckets, "vigie": ("b1", 30 * DAY)}}, "run `vigie influx setup --retention`"),
+        (
+            {"buckets": {**GOOD.buckets, "vigie": Found("b1", 30 * DAY, 7 * DAY)}},
+            "run `vigie influx setup --retention`",
+        ),
+        (
+            {"buckets": {**GOOD.buckets, "vigie": Found("b1", 90 * DAY, 7 * DAY)}},
+            "shards vigie has shards of 7 days, 1 are wanted; run `vigie influx setup`",
+        ),
         ({"mappings": {"autogen": ("m1", "b1")}}, "mapping history does not lead to its bucket"),
         ({"mappings": {**GOOD.mappings, "autogen": ("m1", "b3")}}, "mapping autogen does not lead"),
         ({"writer": None}, "writer vigie-writer is missing"),
@@ -56,8 +67,14 @@ def test_each_departure_is_one_drift_with_its_remedy(change: dict[str, object], 
 
 
 def test_a_missing_bucket_is_told_before_what_needs_it() -> None:
-    found = drifts(SETTINGS, GOOD._replace(buckets={"vigie": ("b1", 90 * DAY)}), NOW)
+    found = drifts(SETTINGS, GOOD._replace(buckets={"vigie": GOOD.buckets["vigie"]}), NOW)
     assert (found[0].what, found[0].name) == ("bucket", "vigie-history")
+
+
+@pytest.mark.parametrize(("days", "shard_days"), [(0, 28), (7305, 28), (28, 28), (7, 7)])
+def test_a_shard_is_never_longer_than_its_bucket_keeps(days: int, shard_days: int) -> None:
+    _, history = wanted(SETTINGS.model_copy(update={"influx_history_days": days}))
+    assert (history.seconds, history.shard_seconds) == (days * DAY, shard_days * DAY)
 
 
 def test_a_name_with_a_password_goes_as_version_1_and_a_token_as_version_2() -> None:

@@ -11,11 +11,13 @@ from aiohttp import web
 from aiohttp.test_utils import unused_port
 
 from streams.agents.store import MENDING_WAIT, wait_before
+from streams.secret_files import write_secret
+from streams.settings import load_settings
 from streams.sinks import SinkMisconfigured, SinkUnavailable
 from streams.sinks.influx import LINES, InfluxSink, alert_line
 from streams.sinks.transitions import read
 from tests import workers
-from tests.influx_server import BUCKET, CREDENTIAL, OLDEST, Influx
+from tests.influx_server import BUCKET, CREDENTIAL, OLDEST, PLAIN_TO_TLS, Influx, error
 from tests.test_sqlite_sink import transition
 from tests.test_worker import append, ward
 
@@ -67,8 +69,80 @@ async def test_a_line_the_server_cannot_read_is_found_and_its_neighbours_land(
     refused = await sink.write_results([b"\n".join([*good[:700], bad, *good[700:]])])
     assert [r.line for r in refused] == [bad]
     assert "400" in refused[0].message
+    assert f"unable to parse '{bad.decode()}': bad timestamp" in refused[0].message
     assert len(server.points) == 1000
     assert len(server.requests) < 30  # halves, not line by line
+
+
+async def test_a_reject_holds_no_more_than_its_own_line_and_a_bounded_message(
+    server: Influx, sink: InfluxSink
+) -> None:
+    server.answers = [lambda: error(400, "invalid", "long\nwinded " * 1000)]
+    (alone,) = await sink.write_results([line(1)])
+    assert "long winded long" in alone.message
+    assert len(alone.message) < 400
+    old = [line(i, time=OLDEST - 1 - i) for i in range(3)]
+    refused = await sink.write_results([b"\n".join(old)])  # refused together: whose words would these be?
+    assert not any("partial write" in one.message for one in refused)
+
+
+@pytest.mark.parametrize("status", [200, 201, 302, 400, 401, 403, 404, 405, 422])
+@pytest.mark.parametrize(
+    "body", [PLAIN_TO_TLS, b"<h1>Bad \xe9 request</h1>", b'{"message":"dropped=2"}', b""]
+)
+async def test_what_is_not_influxdb_confirms_nothing_and_has_nothing_rejected(
+    server: Influx, sink: InfluxSink, status: int, body: bytes
+) -> None:
+    server.answers = [lambda: web.Response(status=status, body=body)]
+    with pytest.raises(SinkMisconfigured, match="VIGIE_INFLUX_URL") as caught:
+        await sink.write_results([b"\n".join([line(1), line(2)])])
+    assert "HTTPS server" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    assert server.requests == [2]
+    assert await sink.write_results([b"\n".join([line(1), line(2)])]) == []
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_a_page_that_is_no_utf8_is_a_server_in_trouble_like_any_other(
+    server: Influx, sink: InfluxSink, status: int
+) -> None:
+    server.answers = [lambda: web.Response(status=status, body=b"<h1>Service indisponible \xe0 cette heure")]
+    with pytest.raises(SinkUnavailable) as caught:
+        await sink.write_results([line(1)])
+    assert not isinstance(caught.value, SinkMisconfigured)
+    assert await sink.write_results([line(1)]) == []
+
+
+async def test_a_proxy_that_takes_not_even_a_line_is_no_fault_of_any_line(
+    server: Influx, sink: InfluxSink
+) -> None:
+    server.largest = 10
+    with pytest.raises(SinkMisconfigured, match="raise its limit"):
+        await sink.write_results([b"\n".join([line(1), line(2)])])
+    server.answers = [lambda: error(413, "request too large", "request entity too large")]
+    assert [one.line for one in await sink.write_results([line(1)])] == [line(1)]
+
+
+async def test_a_new_token_in_its_file_is_taken_up_at_the_next_try(
+    server: Influx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_SECRETS", str(tmp_path))
+    monkeypatch.setenv("VIGIE_SINK", "influx")
+    monkeypatch.setenv("VIGIE_INFLUX_URL", server.url)
+    monkeypatch.setenv("VIGIE_INFLUX_ORG", "clinic")
+    monkeypatch.setenv("VIGIE_INFLUX_BUCKET", BUCKET)
+    write_secret(tmp_path, "vigie_influx_token", CREDENTIAL)
+    sink = InfluxSink.of(load_settings())
+    assert await sink.write_results([line(1)]) == []
+    server.credential = "vigie-writer:another"
+    for text in (CREDENTIAL, "", "€"):  # the old one, an empty file, what no header can hold
+        write_secret(tmp_path, "vigie_influx_token", text)
+        with pytest.raises(SinkMisconfigured, match="VIGIE_INFLUX_TOKEN"):
+            await sink.write_results([line(2)])
+    write_secret(tmp_path, "vigie_influx_token", "vigie-writer:another")
+    assert await sink.write_results([line(2)]) == []
+    assert len(server.points) == 2
+    await sink.close()
 
 
 async def test_what_is_no_line_of_ours_never_leaves(server: Influx, sink: InfluxSink) -> None:
@@ -108,7 +182,7 @@ async def test_a_request_too_large_is_halved(server: Influx, sink: InfluxSink) -
 @pytest.mark.parametrize("status", [500, 422, 400])
 async def test_a_full_disk_is_no_fault_of_any_line(server: Influx, sink: InfluxSink, status: int) -> None:
     full = "partial write: write /data/wal/1.wal: no space left on device dropped=1"
-    server.answers = [lambda: web.json_response({"message": full}, status=status)]
+    server.answers = [lambda: error(status, "internal error", full)]
     with pytest.raises(SinkUnavailable, match="make room") as caught:
         await sink.write_results([line(1)])
     assert not isinstance(caught.value, SinkMisconfigured)
@@ -213,13 +287,15 @@ async def test_a_sink_that_is_away_delays_only_itself_and_loses_nothing(
         VIGIE_INFLUX_TOKEN=CREDENTIAL,
         VIGIE_ENDPOINTS=json.dumps([endpoint]),
     )
-    for _ in range(300):
+    for _ in range(900):  # a fresh machine compiles first
         await asyncio.sleep(0.1)
         alerts = (await asyncio.to_thread(workers.told, tmp_path))[1]
         ids = {f"{body['alert_id']}-{body['sequence']}" for body in map(json.loads, alerts)}
-        if len(ids) > 20 and told == ids and server.requests:
+        if len(ids) > 10 and told == ids and server.requests:
             break
-    assert told == ids
+    else:
+        said = (tmp_path / "worker.txt").read_text()[-2000:]
+        raise AssertionError(f"{len(told)} of {len(ids)} told, {len(server.requests)} requests; {said}")
     assert not server.points
     server.away = False
     await asyncio.to_thread(workers.wait_until_drained, tmp_path)

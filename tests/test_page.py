@@ -3,21 +3,33 @@
 import asyncio
 import json
 import re
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import ClientTimeout
 from aiohttp.test_utils import TestClient, TestServer
 
+from models.plan import Plan, decode_plan
+from models.state import State
 from streams.configuration import load_catalog, load_default_plan
+from streams.following import Progress
+from streams.packing import pack
 from streams.page import create_page
+from streams.page import desk as page_of_desk
 from streams.page.application import STATIC
+from streams.page.plans import Plans
 from streams.settings import Settings
 from streams.sinks.sqlite import SQLiteSink
+from streams.topics import make_in_log
+from streams.transports import LogUnusable
 from streams.transports.log.store import Log
+from streams.transports.records import UP_TO
+from streams.zones import zone
 from tests.logs import plan_of
 
 CATALOG = load_catalog()
@@ -80,6 +92,19 @@ async def test_who_needs_attention_comes_first_by_severity_then_by_how_long_it_w
     assert ward["open"] == {"high": 2, "medium": 1, "low": 0}
 
 
+async def test_an_alert_that_stands_is_not_hidden_by_newer_ones_that_are_over(tmp_path: Path) -> None:
+    sink = await fill(tmp_path / "results.db")
+    over = [
+        alert(100 + i, "p-old", "low", f"2026-03-12T10:{i:02}:00.000Z", status="resolved") for i in range(60)
+    ]
+    await sink.write_alerts(over)
+    async with TestClient(TestServer(create_page(tmp_path / "results.db", CATALOG, clock="data"))) as client:
+        told = (await (await client.get("/api/patient/p-old")).json())["alerts"]
+    assert told[0]["alert_id"] == "a-2"
+    assert len(told) == 41
+    await sink.close()
+
+
 async def test_a_calm_patient_shows_the_last_of_each_vital(client: Any) -> None:
     ward = await (await client.get("/api/ward")).json()
     (calm,) = [p for p in ward["patients"] if p["patient"] == "p-calm"]
@@ -98,11 +123,10 @@ async def test_a_patient_has_line_band_limit_windows_and_explanations(client: An
     assert patient["alerts"][0]["life"][0]["event"] == "opened"
 
 
-async def test_the_header_knows_the_pipelines_time_and_counts(client: Any) -> None:
+async def test_the_header_knows_the_pipelines_time(client: Any) -> None:
     health = (await (await client.get("/api/ward")).json())["health"]
     assert health["now"] == NOON
-    assert health["results"] == 85
-    assert health["transitions"] == 5
+    assert health["incomplete"] is False
 
 
 async def test_everything_comes_from_the_page_itself_and_no_script_stands_in_the_html(client: Any) -> None:
@@ -209,13 +233,31 @@ async def test_a_writer_at_work_does_not_disturb_the_page(tmp_path: Path) -> Non
     await sink.close()
 
 
+def save_plans(log: Log, plans: dict[str, Plan | None], everyones: Plan | None, stamp: int = 7) -> None:
+    """State as a worker saves it: patients in blocks of their partition, everyone's plan in block 0."""
+    for partition in range(4):
+        state = State([vital.code for vital in CATALOG.vitals])
+        for name, plan in plans.items():
+            if log.partition("vigie.readings", name.encode()) == partition:
+                state.add_patient(name).plan = plan
+        state.defaults = [(3, everyones)] if everyones else []
+        for number in range(len(state.members)):
+            key, block = b"%d/%d" % (partition, number), pack(state.save(number, stamp))
+            log.append([("vigie.state", partition, key, block, NOON, [(UP_TO, b"%d" % stamp)])])
+
+
+def own(patient: str, **change: Any) -> Plan:
+    return msgspec.structs.replace(decode_plan(plan_of(patient), CATALOG, zone), **change)
+
+
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[TestClient[Any, Any]]:
     """The page over results and the log that they came from, with a plan for p-old."""
     sink = await fill(tmp_path / "results.db")
     settings = Settings(broker=f"log://{tmp_path}", ticks="log")
     log = Log(tmp_path)
-    log.append([("vigie.readings", None, b"p-old", plan_of("p-old"), NOON - 3_600_000, None)])
+    make_in_log(settings, log)
+    save_plans(log, {"p-old": own("p-old"), "p-calm": None}, None)
     for partition in range(4):
         log.append([("vigie.readings", partition, None, b'{"kind":"tick"}', NOON, None)])
     log.close()
@@ -223,6 +265,16 @@ async def desk(tmp_path: Path) -> AsyncIterator[TestClient[Any, Any]]:
     async with TestClient(TestServer(page)) as made:
         yield made
     await sink.close()
+
+
+async def charts_with_plan(client: Any, patient: str) -> Any:
+    """A patient's page once its plan is known."""
+    for _ in range(100):
+        found = await (await client.get(f"/api/patient/{patient}?range=1d")).json()
+        if found["charts"][0]["limits"] and "when" in found["charts"][0]["limits"][0]:
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"no plan: {found}")
 
 
 def actions(folder: Path) -> list[Any]:
@@ -241,15 +293,16 @@ async def token(client: Any) -> dict[str, str]:
     return {"X-Vigie-Token": (await (await client.get("/api/fixed")).json())["token"]}
 
 
-TAKE = {"alert_id": "a-2", "by": "n-1", "minutes": 240}
+TAKE = {"alert_id": "a-2", "action": "acknowledge", "by": "n-1", "minutes": 240}
+JUDGE = {"alert_id": "a-5", "action": "verdict", "by": "n-1", "verdict": "device-fault"}
 
 
 async def test_the_limits_of_a_patients_own_plan_are_in_its_chart(desk: Any) -> None:
-    patient = await (await desk.get("/api/patient/p-old?range=1d")).json()
+    patient = await charts_with_plan(desk, "p-old")
     assert patient["programme"] == "own"
     wanted = {"value": 100.0, "rule": "heart-rate-above-100", "severity": "medium", "when": "night"}
     assert patient["charts"][0]["limits"] == [wanted]
-    other = await (await desk.get("/api/patient/p-calm?range=1d")).json()
+    other = await charts_with_plan(desk, "p-calm")
     charts = {chart["vital"]: chart["limits"] for chart in other["charts"]}
     everyones = {
         limit.value for limit in load_default_plan(None, CATALOG).limits if limit.vital == "heart-rate"
@@ -257,8 +310,31 @@ async def test_the_limits_of_a_patients_own_plan_are_in_its_chart(desk: Any) -> 
     assert {limit["value"] for limit in charts["heart-rate"]} == everyones != set()
 
 
+def test_the_newest_plan_holds_and_nobodys_is_guessed(tmp_path: Path) -> None:
+    settings = Settings(broker=f"log://{tmp_path}")
+    log, plans = Log(tmp_path), Plans(settings, CATALOG)
+    make_in_log(settings, log)
+    assert not plans.look(log)
+    assert plans.of("p-1") is None
+    save_plans(log, {"p-1": None, "p-2": own("p-2")}, None)
+    plans.look(log)
+    assert plans.of("p-1") == load_default_plan(None, CATALOG)
+    assert plans.of("p-2") == own("p-2")
+    assert plans.of("p-3") is None  # whose state nobody has saved
+    everyones = own("*", programme="everyone")
+    save_plans(log, {"p-1": None, "p-2": own("p-2", version="9")}, everyones, stamp=9)
+    save_plans(log, {"p-1": own("p-1"), "p-2": None}, None, stamp=8)  # what a frozen worker still sent
+    plans.look(log)
+    assert plans.of("p-1") == everyones
+    assert plans.of("p-2") == own("p-2", version="9")
+    log.append([("vigie.state", 0, b"0/1", b"of another release", NOON, None)])
+    plans.look(log)
+    assert plans.of("p-1") == everyones
+    log.close()
+
+
 async def test_a_nurse_takes_an_alert_by_an_action_in_the_log(desk: Any, tmp_path: Path) -> None:
-    answer = await desk.post("/api/acknowledge", json=TAKE, headers=await token(desk))
+    answer = await desk.post("/api/act", json=TAKE, headers=await token(desk))
     assert answer.status == 202
     ((key, at, action),) = actions(tmp_path)
     assert (key, at) == (b"p-old", NOON)  # a recording's log keeps the recording's time
@@ -268,7 +344,15 @@ async def test_a_nurse_takes_an_alert_by_an_action_in_the_log(desk: Any, tmp_pat
     }  # fmt: skip
 
 
-async def test_nobody_but_the_page_itself_acknowledges(desk: Any, client: Any, tmp_path: Path) -> None:
+async def test_a_nurse_says_what_a_resolved_alert_was_worth(desk: Any, tmp_path: Path) -> None:
+    assert (await desk.post("/api/act", json=JUDGE, headers=await token(desk))).status == 202
+    ((key, _, action),) = actions(tmp_path)
+    assert (key, action["action"], action["verdict"], action["until"]) == (
+        b"p-calm", "verdict", "device-fault", None,
+    )  # fmt: skip
+
+
+async def test_nobody_but_the_page_itself_acts(desk: Any, client: Any, tmp_path: Path) -> None:
     known = await token(desk)
     for headers in (
         {},
@@ -276,22 +360,63 @@ async def test_nobody_but_the_page_itself_acknowledges(desk: Any, client: Any, t
         {**known, "Origin": "http://evil.example"},
         {**known, "Host": "evil.example"},
     ):
-        assert (await desk.post("/api/acknowledge", json=TAKE, headers=headers)).status == 403
-    assert (await desk.get("/api/acknowledge", headers=known)).status == 405
-    assert (await client.post("/api/acknowledge", json=TAKE)).status == 403  # a page without a log
+        assert (await desk.post("/api/act", json=TAKE, headers=headers)).status == 403
+    assert (await desk.get("/api/act", headers=known)).status == 405
+    assert (await client.post("/api/act", json=TAKE)).status == 403  # a page without a log
     assert actions(tmp_path) == []
 
 
-async def test_an_acknowledgement_that_makes_no_sense_is_told_why(desk: Any, tmp_path: Path) -> None:
+async def test_an_action_that_makes_no_sense_is_told_why(desk: Any, tmp_path: Path) -> None:
     known = await token(desk)
-    for change, status, why in (
-        ({"alert_id": "a-99"}, 409, "there is no such alert"),
-        ({"alert_id": "a-4"}, 409, "is acknowledged already"),
-        ({"by": "Dr Who"}, 409, "by is no pseudonym"),
-        ({"minutes": 0}, 409, "minutes is out of range"),
-        ({"minutes": "many"}, 400, "send alert_id, by, minutes"),
-        ({"more": 1}, 400, "send alert_id, by, minutes"),
+    for base, change, status, why in (
+        (TAKE, {"alert_id": "a-99"}, 409, "there is no such alert"),
+        (TAKE, {"alert_id": "a-4"}, 409, "is acknowledged already"),
+        (TAKE, {"by": "Dr Who"}, 409, "by is no pseudonym"),
+        (TAKE, {"minutes": 0}, 409, "minutes is out of range"),
+        (TAKE, {"minutes": None}, 409, "minutes is out of range"),
+        (TAKE, {"minutes": "many"}, 400, "send alert_id, action, by"),
+        (TAKE, {"more": 1}, 400, "send alert_id, action, by"),
+        (TAKE, {"action": "reset-learning"}, 400, "send alert_id, action, by"),
+        (JUDGE, {"verdict": "maybe"}, 409, "verdict is none of actionable"),
+        (JUDGE, {"verdict": None}, 409, "verdict is none of actionable"),
+        (JUDGE, {"alert_id": "a-2"}, 409, "the alert still stands"),
+        (JUDGE, {"alert_id": "a-5", "action": "acknowledge", "minutes": 5}, 409, "is resolved"),
     ):
-        answer = await desk.post("/api/acknowledge", json={**TAKE, **change}, headers=known)
+        answer = await desk.post("/api/act", json={**base, **change}, headers=known)
         assert (answer.status, why in await answer.text()) == (status, True), why
     assert actions(tmp_path) == []
+
+
+async def test_a_log_that_takes_nothing_is_told_and_the_page_goes_on(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise LogUnusable("the disk is full; make room")
+
+    monkeypatch.setattr(page_of_desk, "send", full)
+    answer = await desk.post("/api/act", json=TAKE, headers=await token(desk))
+    assert (answer.status, await answer.text()) == (503, "the disk is full; make room")
+    assert (await desk.get("/api/ward")).status == 200
+
+
+async def test_a_patient_of_whom_nothing_is_kept_any_more_is_not_shown(tmp_path: Path) -> None:
+    sink = await fill(tmp_path / "results.db")
+    await sink.write_results([window("p-gone", 0, 70.0).encode()])
+    with sqlite3.connect(tmp_path / "results.db") as db:
+        db.execute("delete from points where series in (select id from series where patient='p-gone')")
+    async with TestClient(TestServer(create_page(tmp_path / "results.db", CATALOG))) as client:
+        ward = await (await client.get("/api/ward")).json()
+        assert "p-gone" not in {patient["patient"] for patient in ward["patients"]}
+    await sink.close()
+
+
+@pytest.mark.parametrize(
+    ("behind", "incomplete", "ready"), [(None, True, 503), (3.0, False, 200), (60.0, True, 503)]
+)
+async def test_a_page_that_may_lack_alerts_says_so(
+    tmp_path: Path, behind: float | None, incomplete: bool, ready: int
+) -> None:
+    page = create_page(tmp_path / "results.db", CATALOG, progress=lambda: Progress(behind))
+    async with TestClient(TestServer(page)) as client:
+        assert (await (await client.get("/api/ward")).json())["health"]["incomplete"] is incomplete
+        assert (await client.get("/ready")).status == ready

@@ -55,6 +55,8 @@ def test_what_is_appended_is_read_in_order_with_key_value_and_time(transport: Tr
     places = transport.log.append(rows)
     ends = transport.log.refresh()
     assert sum(ends[topic, p] for p in range(4)) == 500
+    assert transport.log.ends(topic) == {place: end for place, end in ends.items() if place[0] == topic}
+    assert transport.log.ends("nothing") == {}
     for partition in range(4):
         read, at = [], transport.log.earliest((topic, partition))
         while found := transport.log.read((topic, partition), at, 100):
@@ -174,6 +176,7 @@ def test_what_retention_took_is_gone_and_a_reader_begins_after_it(transport: Tra
     transport.let_go(topic, 60)
     assert transport.log.earliest((topic, 0)) == 60
     assert transport.log.refresh()[topic, 0] == 100
+    assert transport.log.read((topic, 0), 0, 100)[0].value == b"new 0"
     consumer = transport.consume()
     taken = consumer.wait_for(40)
     assert [record.value for record in taken] == [f"new {i}" for i in range(40)]

@@ -2,7 +2,8 @@
 
 A sink that is away delays this agent alone: nothing is acknowledged, the log keeps what waits, and the
 agent tries again in place, for ever. One whose settings are wrong is told as an error with its remedy
-and tried once a minute, so that mending it (a new token, a bucket made) needs no restart.
+and tried once a minute, with the token that its file holds by then: mending it (a new token, a bucket
+made) needs no restart.
 
 An old point would replace a newer one of the worker that took its partition over. So before each request
 it is asked whether the partitions are still ours, and they do not go before the request under way ends.

@@ -9,11 +9,10 @@ import msgspec
 from models.actions import Action
 from models.decode import is_name
 from models.strict import nearest
-from models.times import rfc3339
 from models.triage import VERDICTS
-from streams.alerts import Alert, named, refusal, standing, transitions, urgency
+from streams.actions import ActionRefused, send
+from streams.alerts import Alert, named, standing, transitions, urgency
 from streams.commands.replay import Duration
-from streams.input import append, key_of, open_log, received_now
 from streams.settings import Settings, load_settings
 
 WORDS: Final = {
@@ -152,16 +151,11 @@ def act(
 ) -> None:
     """Append an action that the worker will take. Raises click.ClickException when it would refuse it."""
     alert = named(standing(transitions(settings)), alert_id)
-    if reason := refusal(alert, action):
-        raise click.ClickException(f"{alert_id} {reason}")
-    log = open_log(settings)
     record = Action(patient=alert["patient"], action=action, by=by, alert_id=alert_id, verdict=verdict)
-    if length is not None:
-        key = key_of(msgspec.json.encode(record))
-        partition = log.partition(settings.topic("readings"), key)
-        record.until = rfc3339(received_now(settings, log, partition) + length)
-    [[place]] = append(settings, log, [msgspec.json.encode(record)])
-    log.close()
+    try:
+        place = send(settings, alert, record, length)
+    except ActionRefused as error:
+        raise click.ClickException(f"{alert_id} {error}") from error
     until = f" until {record.until}" if record.until else ""
     click.echo(
         f"sent {verdict or action} of {alert_id} ({alert['patient']}) by {by}{until}: "

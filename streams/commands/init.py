@@ -15,7 +15,8 @@ from streams.secret_files import OURS_ALONE, ensure_secret, read_secret, write_s
 from streams.settings import Settings
 
 COPIED = ("compose.yaml", "compose.closed.yaml", "prometheus", "alertmanager", "grafana")
-GENERATED = (ADMIN_PASSWORD, ADMIN_TOKEN, "grafana_admin_password")
+CONSOLE = "vigie_console_password"
+GENERATED = (ADMIN_PASSWORD, ADMIN_TOKEN, CONSOLE, "grafana_admin_password")
 CLOSED = "compose.closed.yaml"
 KAFKA_PASSWORD = "vigie_kafka_password"
 OF_OUR_GROUP = 0o640  # Kafka's key and password: its image has a user of its own, which joins the group
@@ -46,7 +47,7 @@ def command(folder: Path, closed: bool, names: tuple[str, ...], renew: bool) -> 
     keys = {"influxdb": OURS_ALONE} | ({"kafka": OF_OUR_GROUP} if closed else {})
     for server, mode in keys.items():
         ensure_certificate(folder, server, mode, names, renew)
-    for name in ("influxdb", "grafana", "cache"):
+    for name in ("influxdb", "grafana", "console", "cache"):
         (folder / "data" / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.getuid():
         give(user, group, folder / "secrets", folder / "data")
@@ -59,6 +60,7 @@ def command(folder: Path, closed: bool, names: tuple[str, ...], renew: bool) -> 
         click.echo("Take over what is new there, or remove the file and run `vigie init` again.")
     click.echo(f"{folder} is ready: cd {folder} && docker compose up -d")
     click.echo("Webhook receivers: secrets/vigie_endpoints. Health alerts: alertmanager/alertmanager.yml.")
+    click.echo(f"The nurses' page: http://127.0.0.1:8710/, any name, password in secrets/{CONSOLE}.")
     click.echo("Grafana: user admin, password in secrets/grafana_admin_password.")
 
 

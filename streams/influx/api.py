@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 import urllib3
 
 SECONDS = 10.0
+NOT_FOUND = 404
+STRANGER = "is VIGIE_INFLUX_URL the address of InfluxDB's API?"
 
 
 class InfluxAnswer(Exception):
@@ -33,11 +35,17 @@ class InfluxApi:
         )
 
     def call(self, method: str, path: str, body: object = None, **query: str) -> Any:
-        """The decoded answer, None when it is empty. Raises InfluxAnswer when it is no 2xx."""
-        answer = self.ask(method, path, body, **query)
-        if not 200 <= answer.status < 300:
-            raise InfluxAnswer(f"{method} {path} is answered with {answer.status}: {_code(answer.data)}")
-        return json.loads(answer.data) if answer.data.strip() else None
+        """The decoded answer, None when it is empty. Raises InfluxAnswer when it is no 2xx, or no JSON."""
+        return _decoded(self.ask(method, path, body, **query), f"{method} {path}")
+
+    def get(self, path: str, key: str, **query: str) -> Any:
+        """What an answer holds under a key. Raises InfluxAnswer, also when it holds no such thing."""
+        return _of(self.call("GET", path, **query), key, path)
+
+    def named(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
+        """The things of a name: one, or none, which InfluxDB tells by 404. Raises InfluxAnswer."""
+        answer = self.ask("GET", path, **query)
+        return [] if answer.status == NOT_FOUND else _of(_decoded(answer, f"GET {path}"), key, path)
 
     def ask(self, method: str, path: str, body: object = None, **query: str) -> urllib3.BaseHTTPResponse:
         """The answer, whatever it is. Raises InfluxAnswer when there is none."""
@@ -48,6 +56,21 @@ class InfluxApi:
             return self._pool.request(method, address, body=data, headers=headers)  # type: ignore[arg-type]
         except urllib3.exceptions.HTTPError as error:
             raise InfluxAnswer(f"{self._url} does not answer ({type(error).__name__})") from None
+
+
+def _decoded(answer: urllib3.BaseHTTPResponse, asked: str) -> Any:
+    if not 200 <= answer.status < 300:
+        raise InfluxAnswer(f"{asked} is answered with {answer.status}: {_code(answer.data)}")
+    try:
+        return json.loads(answer.data) if answer.data.strip() else None
+    except ValueError:
+        raise InfluxAnswer(f"{asked} is answered with no JSON; {STRANGER}") from None
+
+
+def _of(answer: Any, key: str, path: str) -> Any:
+    if not isinstance(answer, dict) or key not in answer:
+        raise InfluxAnswer(f"GET {path} is answered without {key}; {STRANGER}")
+    return answer[key]
 
 
 def _code(data: bytes) -> str:

@@ -27,11 +27,19 @@ class Bucket(NamedTuple):
     shard_seconds: int
 
 
+class Found(NamedTuple):
+    """A bucket as it is; `shard_seconds` is 0 when the server does not say."""
+
+    id: str
+    seconds: int
+    shard_seconds: int
+
+
 class State(NamedTuple):
     """What the server and the folder of secrets hold."""
 
     organisation: str | None = None  # its id
-    buckets: dict[str, tuple[str, int]] = {}  # name → id, seconds
+    buckets: dict[str, Found] = {}  # by name
     mappings: dict[str, tuple[str, str]] = {}  # retention policy → id, id of its bucket
     writer: tuple[str, set[str]] | None = None  # id, rights such as write:buckets/1234
     writer_enters: bool = False  # with the credential of its file
@@ -45,9 +53,14 @@ def wanted(settings: Settings) -> list[Bucket]:
     """Raw windows, readings and bands for months; hourly and daily windows and alerts for years."""
     name = str(settings.influx_bucket)
     return [
-        Bucket(name, RAW, settings.influx_raw_days * DAY, DAY),
-        Bucket(f"{name}-history", HISTORY, settings.influx_history_days * DAY, 28 * DAY),
+        _bucket(name, RAW, settings.influx_raw_days, 1),
+        _bucket(f"{name}-history", HISTORY, settings.influx_history_days, 28),
     ]
+
+
+def _bucket(name: str, policy: str, days: int, shard_days: int) -> Bucket:
+    """A bucket that keeps so many days, 0: for ever, in shards of so many, or fewer when it keeps fewer."""
+    return Bucket(name, policy, days * DAY, min(shard_days, days or shard_days) * DAY)
 
 
 def drifts(settings: Settings, state: State, now: float) -> list[Drift]:
@@ -59,10 +72,16 @@ def drifts(settings: Settings, state: State, now: float) -> list[Drift]:
         there = state.buckets.get(bucket.name)
         if there is None:
             found.append(Drift("bucket", bucket.name, "is missing", SETUP))
-        elif there[1] != bucket.seconds:
-            text = f"keeps {there[1] // DAY} days, the settings say {bucket.seconds // DAY} (0: for ever)"
+            continue
+        if there.seconds != bucket.seconds:
+            days, wish = there.seconds // DAY, bucket.seconds // DAY
+            text = f"keeps {days} days, the settings say {wish} (0: for ever)"
             found.append(Drift("retention", bucket.name, text, f"{SETUP} --retention"))
-    ids = {bucket.policy: state.buckets.get(bucket.name, ("", 0))[0] for bucket in buckets}
+        elif there.shard_seconds not in (0, bucket.shard_seconds):  # mended, new shards have it
+            days, wish = there.shard_seconds // DAY, bucket.shard_seconds // DAY
+            text = f"has shards of {days} days, {wish} are wanted"
+            found.append(Drift("shards", bucket.name, text, SETUP))
+    ids = {bucket.policy: state.buckets.get(bucket.name, Found("", 0, 0)).id for bucket in buckets}
     for policy, bucket_id in ids.items():
         if state.mappings.get(policy, ("", ""))[1] != bucket_id:
             found.append(Drift("mapping", policy, "does not lead to its bucket", SETUP))

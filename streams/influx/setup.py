@@ -9,7 +9,17 @@ from typing import Any, Final
 from streams.certificates import served_until
 from streams.drift import Drift
 from streams.influx.api import InfluxAnswer, InfluxApi
-from streams.influx.plan import HISTORY, RAW, Bucket, State, drifts, reader_name, wanted, writer_name
+from streams.influx.plan import (
+    HISTORY,
+    RAW,
+    Bucket,
+    Found,
+    State,
+    drifts,
+    reader_name,
+    wanted,
+    writer_name,
+)
 from streams.secret_files import ensure_secret, is_open, read_secret, write_secret
 from streams.settings import Settings
 
@@ -30,18 +40,22 @@ def access(settings: Settings, credential: str | None) -> InfluxApi:
 def look(admin: InfluxApi, settings: Settings, folder: Path) -> State:
     """What there is. Raises InfluxAnswer, or OSError when its certificate cannot be seen."""
     name, database = str(settings.influx_org), str(settings.influx_bucket)
-    organisations = admin.call("GET", "/api/v2/orgs", limit="100")["orgs"]
-    organisation = next((one["id"] for one in organisations if one["name"] == name), None)
-    if organisation is None:
+    organisations = admin.named("/api/v2/orgs", "orgs", org=name)
+    if not organisations:
         return State()
-    buckets = admin.call("GET", "/api/v2/buckets", orgID=organisation, limit="100")["buckets"]
-    mappings = admin.call("GET", "/api/v2/dbrps", orgID=organisation, db=database)["content"]
-    writers = admin.call("GET", "/private/legacy/authorizations", orgID=organisation)["authorizations"]
-    readers = admin.call("GET", "/api/v2/authorizations", orgID=organisation)["authorizations"]
+    organisation = organisations[0]["id"]
+    buckets = [
+        one
+        for bucket in wanted(settings)
+        for one in admin.named("/api/v2/buckets", "buckets", orgID=organisation, name=bucket.name)
+    ]
+    mappings = admin.get("/api/v2/dbrps", "content", orgID=organisation, db=database)
+    writers = admin.get("/private/legacy/authorizations", "authorizations", orgID=organisation)
+    readers = admin.get("/api/v2/authorizations", "authorizations", orgID=organisation)
     files = [name for name in (ADMIN_PASSWORD, ADMIN_TOKEN, WRITER, READER) if (folder / name).exists()]
     return State(
         organisation,
-        {one["name"]: (one["id"], _seconds(one)) for one in buckets},
+        {one["name"]: _found(one) for one in buckets},
         {one["retention_policy"]: (one["id"], one["bucketID"]) for one in mappings if not one["virtual"]},
         next((_account(one) for one in writers if one["token"] == writer_name(settings)), None),
         _writer_enters(settings, read_secret(folder, WRITER)),
@@ -61,16 +75,17 @@ def make(admin: InfluxApi, settings: Settings, folder: Path, state: State, drift
     elif drift.what == "bucket" and bucket:
         body = {"orgID": organisation, "name": bucket.name, "retentionRules": _rules(bucket)}
         admin.call("POST", "/api/v2/buckets", body)
-    elif drift.what == "retention" and bucket:
-        path = f"/api/v2/buckets/{state.buckets[bucket.name][0]}"
-        admin.call("PATCH", path, {"retentionRules": _rules(bucket)})
+    elif drift.what in ("retention", "shards") and bucket:
+        found = state.buckets[bucket.name]
+        kept = bucket if drift.what == "retention" else bucket._replace(seconds=found.seconds)
+        admin.call("PATCH", f"/api/v2/buckets/{found.id}", {"retentionRules": _rules(kept)})
     elif drift.what == "mapping" and bucket:
         if bucket.policy in state.mappings:
             path = f"/api/v2/dbrps/{state.mappings[bucket.policy][0]}"
             admin.call("DELETE", path, orgID=str(organisation))
         mapping = {
             "orgID": organisation,
-            "bucketID": state.buckets[bucket.name][0],
+            "bucketID": state.buckets[bucket.name].id,
             "database": database,
             "retention_policy": bucket.policy,
             "default": bucket.policy == RAW,
@@ -94,7 +109,7 @@ def admit(settings: Settings, folder: Path, set_up: bool) -> InfluxApi:
     Raises InfluxAnswer with the remedy.
     """
     nobody = access(settings, None)
-    if nobody.call("GET", "/api/v2/setup")["allowed"]:
+    if nobody.get("/api/v2/setup", "allowed"):
         if not set_up:
             raise InfluxAnswer("nobody has set this server up; run `vigie influx setup`")
         raw = wanted(settings)[0]
@@ -131,7 +146,7 @@ def _make_writer(admin: InfluxApi, settings: Settings, folder: Path, state: Stat
 
 
 def _rights(action: str, settings: Settings, state: State) -> dict[str, Any]:
-    ids = [state.buckets[bucket.name][0] for bucket in wanted(settings)]
+    ids = [state.buckets[bucket.name].id for bucket in wanted(settings)]
     resources = [{"type": "buckets", "id": one, "orgID": state.organisation} for one in ids]
     return {
         "orgID": state.organisation,
@@ -144,8 +159,13 @@ def _rules(bucket: Bucket) -> list[dict[str, object]]:
     return [{"type": "expire", **rule}]
 
 
-def _seconds(bucket: dict[str, Any]) -> int:
-    return sum(rule["everySeconds"] for rule in bucket["retentionRules"])
+def _found(bucket: dict[str, Any]) -> Found:
+    rules = bucket["retentionRules"]
+    return Found(
+        bucket["id"],
+        sum(rule["everySeconds"] for rule in rules),
+        max((rule.get("shardGroupDurationSeconds", 0) for rule in rules), default=0),
+    )
 
 
 def _account(one: dict[str, Any]) -> tuple[str, set[str]]:

@@ -1,22 +1,26 @@
-"""The page's server: loopback only, everything from itself; it can acknowledge an alert and nothing else."""
+"""The page's server: everything from itself; a nurse acts on alerts there, and on nothing else."""
 
 import asyncio
 import hmac
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from models.catalog import Catalog
-from streams.endpoints import is_loopback
+from streams.following import Progress, keep_looking
 from streams.page import views
-from streams.page.desk import Acknowledgement, Desk
+from streams.page.access import HEADERS, OPEN, create_guard, given, is_own_page
+from streams.page.desk import Act, take
+from streams.page.plans import Plans
 from streams.page.results import Results
 from streams.settings import Settings
+from streams.transports import LogUnusable
 
 STATIC: Final = Path(__file__).parent / "static"
 FILES: Final = {
@@ -25,24 +29,32 @@ FILES: Final = {
     "texts.js": "text/javascript",
     "style.css": "text/css",
 }
-HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
-HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 EVENT_SECONDS: Final = 1.0
+PLANS_SECONDS: Final = 10.0  # between two looks for plans
+MOST_BEHIND: Final = 15.0  # seconds; a page that is further behind its log says so
+WARD_SECONDS: Final = 10.0  # small curves go on while nothing is new, too
 T = TypeVar("T")
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Ward(NamedTuple):
+    """Everybody as seen at some moment (monotonic s), for all who ask: a large ward takes its time to see."""
+
+    seen: dict[str, Any]
+    version: int
+    at: float
+    took: float
+
+    def until(self, version: int) -> float:
+        """Until when it is shown: longer while nothing is new; else seeing takes a tenth of the time."""
+        return self.at + (WARD_SECONDS if version == self.version else 10 * self.took)
 
 
 class Page:
     """Handlers over one database; `clock` says whose now ages are told by.
 
     "data": the newest time of the results, for a ward that runs at its own pace. "wall": this machine's.
-    `settings`: of the embedded log whose plans are shown and alerts acknowledged; None: neither.
+    `settings`: of the log whose plans are shown and whose alerts are acted on; None: neither.
+    `progress`: how far the database is; without it, it is as far as can be.
     """
 
     def __init__(
@@ -53,30 +65,22 @@ class Page:
         locale: str,
         simulated: bool,
         settings: Settings | None,
+        progress: Callable[[], Progress],
     ) -> None:
-        self._results, self._catalog = Results(path), catalog
-        self._desk = Desk(settings, catalog) if settings is not None else None
+        self._results, self._catalog, self._settings = Results(path), catalog, settings
+        self._progress = progress
+        self._plans = Plans(settings, catalog) if settings is not None else None
         self._token = secrets.token_urlsafe(32)
         self._lock = asyncio.Lock()
         self._clock = clock
         self._version = 0
         self._changed = time.monotonic()
+        self._ward = Ward({}, -1, 0.0, 0.0)
         self._fixed = {
             "locale": locale,
             "simulated": simulated,
-            "token": self._token if self._desk else None,
-            "vitals": {
-                v.code: {"names": v.names, "unit": v.unit, "decimals": v.decimals, "symptom": v.symptom}
-                for v in catalog.vitals
-            }
-            | {
-                "news2": {"names": {"en": "NEWS2", "fr": "NEWS2"}, "unit": "", "decimals": 0},
-                "joint": {
-                    "names": {"en": "Several vitals", "fr": "Plusieurs paramètres"},
-                    "unit": "",
-                    "decimals": 0,
-                },
-            },
+            "token": self._token if settings else None,
+            "vitals": views.names(catalog),
         }
 
     async def ask(self, question: Callable[[Results], T]) -> T:
@@ -91,16 +95,23 @@ class Page:
         return results.data_until() or round(time.time() * 1000)
 
     def health(self, results: Results) -> dict[str, Any]:
-        """How the pipeline is: seconds since it last stored anything, what it stored, its own time."""
-        version = results.version()
+        """How the pipeline is: seconds since it last stored anything, its time, whether alerts may lack."""
+        version, (behind, until) = results.version(), self._progress()
         if version != self._version:
             self._version, self._changed = version, time.monotonic()
         return {
             "version": version,
             "age": round(time.monotonic() - self._changed) if version else None,
             "now": self.now(results),
-            **results.counts(),
+            "until": until,
+            "incomplete": behind is None or behind > MOST_BEHIND,
+            "behind": None if behind is None else round(behind),
         }
+
+    async def ready(self, request: web.Request) -> web.StreamResponse:
+        """For probes: 200 when the page has every alert of its log, else 503."""
+        behind = self._progress().behind
+        return web.Response(status=200 if behind is not None and behind <= MOST_BEHIND else 503)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """The one HTML page."""
@@ -121,15 +132,20 @@ class Page:
         return web.Response(body=body, content_type=FILES[name], charset="utf-8")
 
     async def fixed(self, request: web.Request) -> web.StreamResponse:
-        """What does not change while the page stands: names, units, the first language."""
-        return answer(self._fixed)
+        """What does not change while the page stands: names, units, the first language; who came in."""
+        name, _ = given(request.headers.get("Authorization", "")) or ("", "")
+        return answer({**self._fixed, "name": name})
 
     async def ward(self, request: web.Request) -> web.StreamResponse:
         """Everybody, those who need attention first."""
 
         def question(results: Results) -> dict[str, Any]:
             health = self.health(results)
-            return {"health": health, **views.ward(results, health["now"], self._desk)}
+            now = time.monotonic()
+            if now >= self._ward.until(health["version"]):
+                seen = views.ward(results, health["now"], self._plans)
+                self._ward = Ward(seen, health["version"], now, time.monotonic() - now)
+            return {"health": health, **self._ward.seen}
 
         return answer(await self.ask(question))
 
@@ -144,31 +160,32 @@ class Page:
             name = request.match_info["patient"]
             return {
                 "health": health,
-                **views.patient(results, name, length, health["now"], self._desk, self._catalog),
+                **views.patient(results, name, length, health["now"], self._plans, self._catalog),
             }
 
         return answer(await self.ask(question))
 
-    async def acknowledge(self, request: web.Request) -> web.StreamResponse:
-        """A nurse takes an alert. Only a page that this server gave its token may ask, and only from here."""
-        token, origin = request.headers.get("X-Vigie-Token", ""), request.headers.get("Origin")
-        if self._desk is None or not is_loopback(request.remote or ""):
-            raise web.HTTPForbidden(text="alerts are not acknowledged here")
-        if not hmac.compare_digest(token.encode(), self._token.encode()) or (
-            origin is not None and origin != f"http://{request.headers.get('Host', '')}"
+    async def act(self, request: web.Request) -> web.StreamResponse:
+        """A nurse acts on an alert. Only a page that this server gave its token may ask."""
+        token, settings = request.headers.get("X-Vigie-Token", ""), self._settings
+        if settings is None:
+            raise web.HTTPForbidden(text="alerts are not acted on here")
+        if not hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode()) or not is_own_page(
+            request.headers.get("Origin"), request.headers.get("Host", "")
         ):
             raise web.HTTPForbidden(text="this is not the page of this server; load it again")
         try:
-            wanted = msgspec.json.decode(await request.read(), type=Acknowledgement)
+            wanted = msgspec.json.decode(await request.read(), type=Act)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise web.HTTPBadRequest(text=f"{error}; send alert_id, by, minutes") from error
-        desk = self._desk
-
-        def take(results: Results) -> str | None:
-            alert = results.alert(wanted.alert_id)
-            return "there is no such alert" if alert is None else desk.acknowledge(alert, wanted)
-
-        if reason := await self.ask(take):
+            raise web.HTTPBadRequest(text=f"{error}; send alert_id, action, by, minutes, verdict") from error
+        alert = await self.ask(lambda results: results.alert(wanted.alert_id))
+        if alert is None:
+            raise web.HTTPConflict(text="there is no such alert")
+        try:
+            reason = await asyncio.to_thread(take, settings, alert, wanted)
+        except LogUnusable as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
+        if reason:
             raise web.HTTPConflict(text=reason)
         return web.Response(status=202)
 
@@ -184,29 +201,26 @@ class Page:
         except ConnectionResetError:
             return stream
 
-    async def close(self, app: web.Application) -> None:
-        """Let the database go."""
+    async def living(self, app: web.Application) -> AsyncIterator[None]:
+        """Look for plans while the page stands; then let the database go."""
+        plans, tasks = self._plans, []
+        if self._settings is not None and plans is not None:
+            looking = keep_looking(
+                self._settings, lambda source: asyncio.to_thread(plans.look, source), PLANS_SECONDS
+            )
+            tasks.append(asyncio.create_task(looking))
+        yield
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         async with self._lock:
             self._results.close()
-            if self._desk is not None:
-                self._desk.close()
 
 
 def answer(data: Any) -> web.Response:
     """JSON."""
     return web.Response(body=msgspec.json.encode(data), content_type="application/json")
-
-
-@web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer only to a loopback name (against DNS rebinding), and tell the browser to trust nothing else."""
-    host = request.headers.get("Host", "")
-    if host.rsplit(":", 1)[0] not in HOSTS and host not in HOSTS:
-        raise web.HTTPForbidden(text="this page answers to 127.0.0.1 only")
-    response = await handler(request)
-    if not response.prepared:
-        response.headers.update(HEADERS)
-    return response
 
 
 def create_page(
@@ -216,24 +230,27 @@ def create_page(
     locale: str = "en",
     simulated: bool = False,
     settings: Settings | None = None,
+    progress: Callable[[], Progress] = Progress,
 ) -> web.Application:
-    """The page over a results file, which need not exist yet. Serve it on 127.0.0.1 alone.
+    """The page over a results file, which need not exist yet. Without a password serve it on loopback alone.
 
-    settings: of the log whose plans are shown and whose alerts are acknowledged.
+    settings: of the log whose plans are shown and whose alerts are acted on, and the password.
+    progress: how far the file is; without it, it is as far as can be.
     """
-    page = Page(path, catalog, clock, locale, simulated, settings)
-    app = web.Application(middlewares=[guard])
+    page = Page(path, catalog, clock, locale, simulated, settings, progress)
+    app = web.Application(middlewares=[create_guard(settings.console_password if settings else None)])
     app.add_routes(
         [
             web.get("/", page.index),
             web.get("/favicon.ico", page.icon),
             web.get("/static/{name}", page.static),
+            web.get(OPEN, page.ready),
             web.get("/api/fixed", page.fixed),
             web.get("/api/ward", page.ward),
             web.get("/api/patient/{patient:[A-Za-z0-9_-]{1,64}}", page.patient),
             web.get("/api/events", page.events),
-            web.post("/api/acknowledge", page.acknowledge),
+            web.post("/api/act", page.act),
         ]
     )
-    app.on_cleanup.append(page.close)
+    app.cleanup_ctx.append(page.living)
     return app

@@ -1,97 +1,43 @@
-"""What the page knows and says of the input log: the plans that hold, and a nurse's acknowledgement."""
+"""What the page's buttons send: a nurse takes an alert, or says what it was worth."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from models.actions import Action
-from models.catalog import Catalog
 from models.decode import is_name
-from models.plan import Plan, decode_plan
-from models.times import rfc3339
-from streams.alerts import refusal
-from streams.configuration import load_default_plan
-from streams.input import append, key_of, open_log, received_now
+from models.triage import VERDICTS
+from streams.actions import ActionRefused, send
 from streams.settings import Settings
-from streams.transports.records import Place
-from streams.zones import zone
 
-AT_ONCE: Final = 5000
 LONGEST_MINUTES: Final = 7 * 24 * 60
 
 
-class Acknowledgement(msgspec.Struct, forbid_unknown_fields=True):
-    """What the page's button sends: which alert, who takes it, for how long."""
+class Act(msgspec.Struct, forbid_unknown_fields=True):
+    """Which alert, who acts; for how long it is acknowledged, or its verdict."""
 
     alert_id: str
+    action: Literal["acknowledge", "verdict"]
     by: str
-    minutes: int
+    minutes: int | None = None
+    verdict: str | None = None
 
 
-class Kind(msgspec.Struct):
-    """Enough of a record to tell plans."""
-
-    kind: str = "reading"
-
-
-class Desk:
-    """One input log. Not for several threads at once: its user holds a lock."""
-
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
-        self._settings, self._catalog = settings, catalog
-        self._log = open_log(settings)
-        self._default = load_default_plan(settings.default_plan, catalog)
-        self._plans: dict[str, Plan] = {}
-        self._read: dict[Place, int] = {}
-
-    def close(self) -> None:
-        """Let the log go."""
-        self._log.close()
-
-    def plan_of(self, patient: str) -> Plan:
-        """The plan that the log gives a patient by now, else the default."""
-        topic = self._settings.topic("readings")
-        for place, end in self._log.refresh().items():
-            at = self._read.get(place, 0)
-            while place[0] == topic and at < end and (found := self._log.read(place, at, AT_ONCE)):
-                for record in found:
-                    if record.value is not None and b'"plan"' in record.value:
-                        self._take(record.value)
-                at = self._read[place] = found[-1].offset + 1
-        return self._plans.get(patient) or self._plans.get("*") or self._default
-
-    def _take(self, value: bytes) -> None:
-        """Keep a record that is a plan; the worker rejects those that do not hold."""
-        try:
-            if msgspec.json.decode(value, type=Kind).kind == "plan":
-                plan = decode_plan(value, self._catalog, zone)
-                self._plans[plan.patient] = plan
-        except (msgspec.MsgspecError, ValueError):
-            return
-
-    def acknowledge(self, alert: dict[str, Any], wanted: Acknowledgement) -> str | None:
-        """Append the action; the reason when the worker would refuse it."""
-        if not is_name(wanted.by):
-            return "by is no pseudonym; use 1-64 of [A-Za-z0-9_-]"
-        if not 0 < wanted.minutes <= LONGEST_MINUTES:
-            return f"minutes is out of range; give 1 to {LONGEST_MINUTES}"
-        if reason := refusal(alert, "acknowledge"):
-            return f"the alert {reason}"
-        record = Action(
-            patient=alert["patient"], action="acknowledge", by=wanted.by, alert_id=wanted.alert_id
-        )
-        key = key_of(msgspec.json.encode(record))
-        partition = self._log.partition(self._settings.topic("readings"), key)
-        now = received_now(self._settings, self._log, partition)
-        record.until = rfc3339(now + wanted.minutes * 60_000)
-        append(self._settings, self._log, [msgspec.json.encode(record)])
-        return None
-
-
-def limits_of(plan: Plan, catalog: Catalog, vital: str) -> list[dict[str, Any]]:
-    """The clinician's limits of a vital, for its chart; "any at all" of a symptom is no line to draw."""
-    return [
-        {"value": plan.bounds(limit)[0], "rule": limit.rule, "severity": limit.severity, "when": limit.when}
-        for limit in plan.limits
-        if limit.vital == vital and not (catalog[vital].symptom and limit.value == 0)
-    ]
+def take(settings: Settings, alert: dict[str, Any], act: Act) -> str | None:
+    """Append the action to the input log; the reason when it is not. Raises LogUnusable."""
+    if not is_name(act.by):
+        return "by is no pseudonym; use 1-64 of [A-Za-z0-9_-]"
+    if act.action == "acknowledge" and not (act.minutes and 0 < act.minutes <= LONGEST_MINUTES):
+        return f"minutes is out of range; give 1 to {LONGEST_MINUTES}"
+    if act.action == "verdict" and act.verdict not in VERDICTS:
+        return f"verdict is none of {', '.join(VERDICTS)}"
+    verdict = act.verdict if act.action == "verdict" else None
+    length = act.minutes * 60_000 if act.action == "acknowledge" and act.minutes else None
+    record = Action(
+        patient=alert["patient"], action=act.action, by=act.by, alert_id=act.alert_id, verdict=verdict
+    )
+    try:
+        send(settings, alert, record, length)
+    except ActionRefused as error:
+        return f"the alert {error}"
+    return None

@@ -13,6 +13,7 @@ from typing import Any, Final
 from streams.alerts import urgency
 
 NS: Final = 1_000_000
+_STANDING: Final = "'open', 'acknowledged'"
 SIZES: Final = {"1m": 60_000, "15m": 900_000, "1h": 3_600_000, "1d": 86_400_000}
 SERIES_SECONDS: Final = 5.0  # how long the list of series is remembered: new ones are rare
 POINTS: Final = 420  # most points of a line in a chart; more cannot be seen
@@ -97,13 +98,15 @@ class Results:
 
     def alerts(self, patient: str | None = None) -> list[dict[str, Any]]:
         """Alerts still standing, of a patient or of all; with a patient, its latest past ones too."""
-        if patient is None:
-            rows = self.rows("select body from alerts where status in ('open', 'acknowledged')")
-        else:
-            rows = self.rows(
-                "select body from alerts where patient = ? order by opened_at desc limit ?", patient, PAST
+        rows = self.rows(f"select body, patient from alerts where status in ({_STANDING})")
+        if patient is not None:
+            rows = [row for row in rows if row[1] == patient] + self.rows(
+                f"select body, patient from alerts where patient = ? and status not in ({_STANDING}) "
+                "order by opened_at desc limit ?",
+                patient,
+                PAST,
             )
-        return sorted((json.loads(body) for (body,) in rows), key=urgency)
+        return sorted((json.loads(row[0]) for row in rows), key=urgency)
 
     def alert(self, alert_id: str) -> dict[str, Any] | None:
         """An alert as its latest transition left it."""
@@ -114,15 +117,6 @@ class Results:
         """The life of one alert, oldest first."""
         rows = self.rows("select body from transitions where alert_id = ? order by sequence", alert_id)
         return [json.loads(body) for (body,) in rows]
-
-    def counts(self) -> dict[str, int]:
-        """How many rows the sink holds."""
-        if self.connection() is None:
-            return {"results": 0, "transitions": 0}
-        return {
-            "results": self.rows("select count(*) from points")[0][0],
-            "transitions": self.rows("select count(*) from transitions")[0][0],
-        }
 
     def data_until(self) -> int:
         """The newest time that the results tell of, in ms; 0 when there is none."""

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from models.catalog import Catalog
 from streams.alerts import RANKS, urgency
-from streams.page.desk import Desk, limits_of
+from streams.page.plans import Plans, limits_of
 from streams.page.results import SIZES, Key, Results
 
 HOUR: Final = 3_600_000
@@ -14,21 +14,39 @@ SPARK_HOURS: Final = 24
 SINGLE: Final = {"reading": "value", "score": "total"}  # measurements of points that stand alone: their field
 
 
-def ward(results: Results, now: int, desk: Desk | None) -> dict[str, Any]:
-    """All patients, those who need attention first; `now` in ms bounds the small curves."""
+def names(catalog: Catalog) -> dict[str, dict[str, Any]]:
+    """How the vitals are called and written; scores of several of them have names here alone."""
+    scores = {"news2": ("NEWS2", "NEWS2"), "joint": ("Several vitals", "Plusieurs paramètres")}
+    return {
+        v.code: {"names": v.names, "unit": v.unit, "decimals": v.decimals, "symptom": v.symptom}
+        for v in catalog.vitals
+    } | {
+        code: {"names": {"en": english, "fr": french}, "unit": "", "decimals": 0}
+        for code, (english, french) in scores.items()
+    }
+
+
+def ward(results: Results, now: int, plans: Plans | None) -> dict[str, Any]:
+    """All patients, those who need attention first; `now` in ms bounds the small curves.
+
+    A patient of whom nothing is kept any more is left out.
+    """
     standing: dict[str, list[dict[str, Any]]] = {}
     for alert in results.alerts():
         standing.setdefault(alert["patient"], []).append(alert)
     series = results.by_patient()
     patients: list[dict[str, Any]] = []
     for name in sorted({*series, *standing}):
-        alerts = standing.get(name, [])
+        alerts, vitals = standing.get(name, []), latest(results, series.get(name, []))
+        if not alerts and not vitals:
+            continue
+        plan = plans.of(name) if plans else None
         patients.append(
             {
                 "patient": name,
-                "programme": desk.plan_of(name).programme if desk else programme(results, name),
+                "programme": plan.programme if plan else programme(results, name),
                 "alerts": alerts,
-                "vitals": latest(results, series.get(name, [])),
+                "vitals": vitals,
                 "spark": spark(results, series.get(name, []), alerts[0]["vital"], now) if alerts else None,
             }
         )
@@ -86,10 +104,10 @@ def spark(results: Results, keys: list[Key], vital: str, now: int) -> dict[str, 
 
 
 def patient(
-    results: Results, name: str, length: str, now: int, desk: Desk | None, catalog: Catalog
+    results: Results, name: str, length: str, now: int, plans: Plans | None, catalog: Catalog
 ) -> dict[str, Any]:
     """One patient: alerts with their lives, and a chart of every vital, with the limits of the plan."""
-    plan = desk.plan_of(name) if desk is not None else None
+    plan = plans.of(name) if plans is not None else None
     keys = [key for key in results.series() if key[1] == name]
     alerts = results.alerts(name)
     for alert in alerts:

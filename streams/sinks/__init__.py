@@ -36,7 +36,10 @@ class NotOurs(Exception):
 
 
 class Refused(NamedTuple):
-    """A line or an alert that the sink will never take, and why, without repeating its contents."""
+    """A line or an alert that the sink will never take, and why: for the rejects alone, not for logs.
+
+    What the sink itself says may repeat the line.
+    """
 
     line: bytes
     message: str

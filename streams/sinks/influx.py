@@ -1,10 +1,10 @@
 """The InfluxDB 2 sink: bounded batches, each write synchronous and confirmed by its 204.
 
-What the server answers decides (measured on 2.7 and 2.9): after a 400 nothing of the batch has landed,
+What the server answers decides (streams/sinks/influx_answer.py): after a 400 nothing of the batch has landed,
 after a 422 all but the dropped points; both are halved until the offending lines stand alone. Writing a
-point again is harmless: the same series and time are the same point. The server's text repeats
-patients' lines, so none of it is ever passed on. Why version 1's address is written to, and which
-buckets there are: streams/influx/plan.py.
+point again is harmless: the same series and time are the same point. The server's text repeats patients'
+lines: it is passed on with a line that stands alone, into the rejects, and nowhere else. Why version 1's
+address is written to, and which buckets there are: streams/influx/plan.py.
 """
 
 import asyncio
@@ -20,11 +20,12 @@ from influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 
 from models.packed import Packed
+from models.strict import ConfigurationError
 from streams import pulse
 from streams.crash_points import reach
 from streams.influx.api import authorization
 from streams.influx.plan import HISTORY, RAW
-from streams.settings import Settings
+from streams.settings import Settings, load_settings
 from streams.sinks import (
     NotOurs,
     Ours,
@@ -35,26 +36,11 @@ from streams.sinks import (
     lines,
     transitions,
 )
+from streams.sinks.influx_answer import OURS, UNKNOWN, UNTRUSTED, Refusal, refusal
 
 LINES: Final = 5000  # of a request; the server's own advice
+CONFIRMED: Final = 204
 REQUEST_MILLISECONDS: Final = 10_000
-LONGEST_WAIT: Final = 300.0  # seconds; a longer Retry-After is cut to this
-REMEDIES: Final = {
-    0: "InfluxDB's certificate is not trusted: set VIGIE_INFLUX_CA",  # so the client numbers a TLS fault
-    401: "InfluxDB knows no such token (401): set VIGIE_INFLUX_TOKEN",
-    403: "the token may not write to the bucket (403): give it the right, or set VIGIE_INFLUX_TOKEN",
-    404: "nothing leads to the bucket (404): `vigie influx setup`, or set VIGIE_INFLUX_BUCKET",
-}
-TOO_MANY: Final = 429
-SPLIT: Final = {
-    400: "InfluxDB cannot read it (400)",
-    413: "too large for InfluxDB (413)",
-    422: "InfluxDB dropped it (422): another type than its field has, or older than the bucket keeps",
-}
-# a shard that it could not open while the disk was full stays shut until a restart (measured on 2.9)
-FULL: Final = "InfluxDB's disk is full ({}): make room; restart it if it still says so"
-_FULL: Final = b"no space left on device"  # the system's own words, as Go repeats them
-_DROPPED: Final = re.compile(rb"dropped=([0-9]+)")
 _TAG: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": " ", "\r": " "})
 
@@ -97,10 +83,20 @@ def alert_line(t: transitions.Transition) -> bytes:
 
 
 class InfluxSink:
-    """Writes through influxdb-client on a thread; one request at a time."""
+    """Writes through influxdb-client on a thread; one request at a time.
 
-    def __init__(self, url: str, bucket: str, credential: str, ca: Path | None = None) -> None:
-        self._bucket = bucket
+    renew: gives the credential as it is now, asked whenever the server knows the present one no more.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        bucket: str,
+        credential: str,
+        ca: Path | None = None,
+        renew: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._bucket, self._renew = bucket, renew
         self._client = InfluxDBClient(
             url,
             credential,
@@ -108,7 +104,7 @@ class InfluxSink:
             ssl_ca_cert=None if ca is None else str(ca),
             retries=False,  # retries are ours
         )
-        self._client.api_client.set_default_header("Authorization", authorization(credential))
+        self._enter_with(credential)
         self._lock = asyncio.Lock()
         self._ours: Ours = always  # of the write under way
 
@@ -118,7 +114,7 @@ class InfluxSink:
         if not (settings.influx_url and settings.influx_bucket and settings.influx_token):
             raise ValueError("the influx sink needs url, bucket and token")
         token = settings.influx_token.get_secret_value()
-        return cls(settings.influx_url, settings.influx_bucket, token, settings.influx_ca)
+        return cls(settings.influx_url, settings.influx_bucket, token, settings.influx_ca, token_now)
 
     async def write_results(self, frames: list[bytes], ours: Ours = always) -> list[Refused]:
         """Write the lines of the frames, in bounded requests."""
@@ -165,49 +161,63 @@ class InfluxSink:
 
     def _some(self, policy: str, batch: Packed) -> list[Refused]:
         """Write a batch; halve it until what the server will not take stands alone."""
-        answer = self._post(policy, lines.body(batch))
-        if answer is None:
+        refused = self._post(policy, lines.body(batch))
+        if refused is None:
             return []
-        status, dropped = answer
-        if len(batch) == 1 or dropped == len(batch):  # all of it: no use to look for the culprit
-            return [Refused(line, SPLIT[status]) for line in batch]
+        if len(batch) == 1:
+            return [Refused(line, refused.of_one_line()) for line in batch]
+        if refused.dropped == len(batch):  # all of it: no use to look for the culprit
+            return [Refused(line, refused.reason) for line in batch]
         middle = len(batch) // 2
         return self._some(policy, batch[:middle]) + self._some(policy, batch[middle:])
 
-    def _post(self, policy: str, body: bytes) -> tuple[int, int] | None:
-        """None when confirmed, else (status to split at, points dropped). Raises SinkUnavailable, NotOurs."""
+    def _post(self, policy: str, body: bytes) -> Refusal | None:
+        """None when confirmed. Raises SinkUnavailable, NotOurs."""
         pulse.check()  # an old point would replace a newer one of the worker that took over
         if not self._ours():
             raise NotOurs
         try:
-            self._client.api_client.call_api(
+            answer = self._client.api_client.call_api(
                 "/write",
                 "POST",
                 query_params=[("db", self._bucket), ("rp", policy), ("precision", "ns")],
                 header_params={"Content-Type": "text/plain; charset=utf-8"},
                 body=body,
+                _return_http_data_only=True,
+                _preload_content=False,  # the client would decode whatever comes as UTF-8
             )
+            status, headers, told = answer.status, answer.headers, answer.data
         except ApiException as error:
-            status = int(error.status or 0)
-            told = error.body if isinstance(error.body, bytes) else str(error.body).encode()
-            if _FULL in told:  # whatever the status: no line is at fault
-                raise SinkUnavailable(FULL.format(status)) from None
-            if status in SPLIT:
-                found = _DROPPED.search(told)
-                return status, int(found[1]) if found and status == 422 else 0
-            raise _away(status, error) from None  # the cause would repeat the server's text
+            status, headers, told = int(error.status or 0), error.headers or {}, error.body or b""
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise SinkUnavailable(f"InfluxDB does not answer ({type(error).__name__})") from None
+        except ValueError:  # no header can hold the credential: nothing was sent
+            status, headers, told = UNKNOWN, {OURS: ""}, b""
+        if status == CONFIRMED:
+            return None
+        if status == 0:  # so the client numbers a TLS fault
+            raise SinkMisconfigured(UNTRUSTED)
+        if status == UNKNOWN and self._renewed():
+            return self._post(policy, body)
+        return refusal(status, headers, told)
+
+    def _renewed(self) -> bool:
+        """Whether there is another credential by now; it is used from here on."""
+        credential = self._renew()
+        if credential is None or credential == self._credential:
+            return False
+        self._enter_with(credential)
+        return True
+
+    def _enter_with(self, credential: str) -> None:
+        self._credential = credential
+        self._client.api_client.set_default_header("Authorization", authorization(credential))
+
+
+def token_now() -> str | None:
+    """The token as environment and files give it now; None while they do not hold together."""
+    try:
+        token = load_settings().influx_token
+    except ConfigurationError:
         return None
-
-
-def _away(status: int, error: ApiException) -> SinkUnavailable:
-    if status in REMEDIES:
-        return SinkMisconfigured(REMEDIES[status])
-    after = str((error.headers or {}).get("Retry-After", ""))
-    wait = min(float(after), LONGEST_WAIT) if after.isascii() and after.isdigit() else None
-    if status == TOO_MANY:
-        return SinkUnavailable("InfluxDB asks for a pause (429)", "throttled", wait)
-    if status >= 500:
-        return SinkUnavailable(f"InfluxDB has a fault of its own ({status})", wait=wait)
-    return SinkMisconfigured(f"InfluxDB answers {status}: is VIGIE_INFLUX_URL the address of its API?")
+    return token.get_secret_value() if token else None

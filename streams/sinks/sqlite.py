@@ -20,6 +20,8 @@ create table if not exists transitions(alert_id text, sequence integer, patient 
     primary key(alert_id, sequence)) without rowid;
 create table if not exists alerts(alert_id text primary key, sequence integer, patient text, status text,
     severity text, kind text, vital text, opened_at text, body text) without rowid;
+create index if not exists alerts_by_status on alerts(status);
+create index if not exists alerts_by_patient on alerts(patient, opened_at);
 """
 POINTS: Final = (
     "insert into points values {} on conflict do update set fields=excluded.fields, "

@@ -1,5 +1,6 @@
 """A Kafka cluster behind the few methods of Log that commands need, by kafka-python: append and read."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -11,7 +12,6 @@ from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
     KafkaError,
-    KafkaTimeoutError,
     NotCoordinatorError,
 )
 
@@ -101,10 +101,15 @@ class KafkaLog:
 
     @_asking
     def refresh(self) -> dict[Place, int]:
-        """The end offset of every partition."""
+        """The end offset of every partition of the cluster."""
+        return self.ends(*self._consumer.topics())
+
+    @_asking
+    def ends(self, *topics: str) -> dict[Place, int]:
+        """The end offset of every partition of some topics; a topic that is missing has none."""
         places = [
             TopicPartition(topic, p)
-            for topic in self._consumer.topics()
+            for topic in topics
             for p in self._consumer.partitions_for_topic(topic) or ()
         ]
         return {(at.topic, at.partition): end for at, end in self._consumer.end_offsets(places).items()}
@@ -139,15 +144,12 @@ class KafkaLog:
         until = time.monotonic() + TIMEOUT
         while not found and offset < end:
             if time.monotonic() > until:
-                raise KafkaTimeoutError(f"no record of {place[0]} {place[1]} came for {TIMEOUT:.0f} s")
+                raise LogUnusable(f"{self.broker} gives nothing of {place[0]}; check the cluster")
             found = self._consumer.poll(timeout_ms=1000, max_records=limit).get(at, [])
             offset = self._consumer.position(at, timeout_ms=1000) or offset
         self._at = (place, found[-1].offset + 1) if found else None
         return [
-            Record(
-                place[0], place[1], r.offset, r.timestamp, r.key, r.value, None
-            )  # no command reads headers
-            for r in found
+            Record(place[0], place[1], r.offset, r.timestamp, r.key, r.value, _told(r.headers)) for r in found
         ]
 
     @_asking
@@ -160,3 +162,7 @@ class KafkaLog:
         except SEEKING:
             return {}
         return {(at.topic, at.partition): done.offset for at, done in found.items() if done.offset >= 0}
+
+
+def _told(headers: Sequence[tuple[str, bytes]]) -> str | None:
+    return json.dumps([(key, value.decode("latin1")) for key, value in headers]) if headers else None

@@ -2,13 +2,15 @@
 
 import functools
 import random
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiokafka.partitioner import murmur2
 
 Place = tuple[str, int]  # topic and partition
 Row = tuple[str, int | None, bytes | None, bytes | None, int | None, Any]
 """(topic, partition or None, key, value, timestamp in ms or None = now, headers)."""
+
+UP_TO: Final = "up-to"  # header of a state block: the last input offset that it reflects
 
 _hash = functools.lru_cache(1 << 17)(murmur2)
 

@@ -12,12 +12,12 @@ from streams.secret_files import read_secret
 from streams.sinks import lines
 
 
-def settings(address: str, secrets: Path) -> dict[str, str]:
+def settings(address: str, secrets: Path, bucket: str = "vigie") -> dict[str, str]:
     return {
         "VIGIE_SINK": "influx",
         "VIGIE_INFLUX_URL": address,
         "VIGIE_INFLUX_ORG": "clinic",
-        "VIGIE_INFLUX_BUCKET": "vigie",
+        "VIGIE_INFLUX_BUCKET": bucket,
         "VIGIE_INFLUX_RAW_DAYS": "0",
         "VIGIE_INFLUX_HISTORY_DAYS": "0",
         "VIGIE_SECRETS": str(secrets),
@@ -43,6 +43,23 @@ def wanted(frames: list[bytes], alerts: list[bytes]) -> dict[str, int]:
     told = Counter(lines.tags_of(series)[0] for series, _ in keys)
     counts = {name: told[name] for name in ("window", "reading", "baseline")}
     return {**counts, "alert": len(set(alerts))}
+
+
+def everything(address: str, secrets: Path, bucket: str) -> dict[str, list[object]]:
+    """Every point of both buckets by policy, measurement and tags, alerts too; read with Grafana's token."""
+    grafana = InfluxApi(address, read_secret(secrets, READER))
+    found: dict[str, list[object]] = {}
+    for policy in ("autogen", "history"):
+        query = f"SELECT * FROM {policy}./.*/ GROUP BY *"
+        answer = grafana.call("GET", "/query", db=bucket, q=query, epoch="ns")["results"][0]
+        assert "error" not in answer, answer
+        for series in answer.get("series", ()):
+            tags = ",".join(f"{key}={value}" for key, value in sorted(series["tags"].items()))
+            for values in series["values"]:
+                fields = dict(zip(series["columns"], values, strict=True))
+                kept = {key: value for key, value in fields.items() if value is not None}
+                found.setdefault(f"{policy}.{series['name']},{tags}", []).append(kept)
+    return found
 
 
 FIELDS: Final = re.compile(r'([a-z0-9_]+)=("(?:[^"\\]|\\.)*"|[^,]*)')

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from streams.sinks import SinkMisconfigured
 from streams.sinks.influx import InfluxSink
 from tests import live, workers
 from tests.compose import Site
+from tests.test_access import basic
 
 FILES = {"open": ["compose.yaml"], "closed": ["compose.yaml", "compose.closed.yaml"]}
 VIGIE = f"vigie() {{ {sys.executable} -c 'from streams.cli import main; main()' \"$@\"; }}; "
@@ -38,6 +40,7 @@ class Deployment:
         me = {"VIGIE_UID": str(os.getuid()), "VIGIE_GID": str(os.getgid())}
         self.site = Site(self.folder, *FILES[variant], **me)
         self.inside, self.outside, self.metrics, self.influx = (str(free_port()) for _ in range(4))
+        self.page = str(free_port())
         self.kafka = live.server(self._kafka, folder / "kafka")
         self.influxdb = live.server(self._influxdb, folder / "influxdb")
 
@@ -88,12 +91,15 @@ class Deployment:
             "/srv/secrets": str(self.folder / "secrets"),
             "0.0.0.0": LOOPBACK,
             "9464": self.metrics,
+            "8710": self.page,
+            "/srv/console": str(self.folder / "data/console"),
             "/var/cache/vigie": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
         }
 
     def settings(self, name: str, **more: str) -> dict[str, str]:
         """The environment of one of Vigie's own services."""
-        places = self.places() | ({"/run/secrets": str(self.site.secrets(name))} if name == "worker" else {})
+        own = {} if name == "setup" else {"/run/secrets": str(self.site.secrets(name))}
+        places = self.places() | own
         kept = {key: value for key, value in os.environ.items() if not key.startswith("VIGIE_")}
         return {**kept, **self.site.environment(name, places), **more}
 
@@ -102,10 +108,18 @@ class Deployment:
         settings = self.settings("setup", **more)
         return subprocess.run([shell, option, VIGIE + script], env=settings, capture_output=True, text=True)
 
-    def healthy(self) -> bool:
-        """What the worker's health check says."""
-        _, *words = self.site.check("worker", self.places())
+    def healthy(self, name: str) -> bool:
+        """What a service's health check says."""
+        _, *words = self.site.check(name, self.places())
         return subprocess.run([sys.executable, *words], capture_output=True).returncode == 0
+
+    def shown(self) -> list[str]:
+        """The patients whom the page shows to whoever has its password."""
+        password = read_secret(self.folder / "secrets", "vigie_console_password")
+        address = f"http://{LOOPBACK}:{self.page}/api/ward"
+        request = urllib.request.Request(address, headers=basic("n-1", str(password)))
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return [patient["patient"] for patient in json.load(answer)["patients"]]
 
     def ask(self, query: str) -> list[list[object]]:
         """Rows of an InfluxQL query, with Grafana's token."""
@@ -130,15 +144,17 @@ def test_a_reading_goes_through_what_compose_starts(deployment: Deployment, tmp_
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     reading = {"patient": "p-1", "device": "d-1", "vital": "body-weight", "value": 80.5, "unit": "kg"}
     (tmp_path / "readings.jsonl").write_text(json.dumps({**reading, "measured_at": at}) + "\n")
-    assert not deployment.healthy()
-    settings = deployment.settings("worker")
-    with (tmp_path / "worker.txt").open("wb") as out:
-        worker = workers.process([*workers.VIGIE, "worker"], env=settings, stdout=out, stderr=out)
+    settings, running = deployment.settings("worker"), {}
     until = time.monotonic() + 90
-    while not deployment.healthy():
-        assert time.monotonic() < until
-        assert worker.poll() is None, (tmp_path / "worker.txt").read_text()[-2000:]
-        time.sleep(0.2)
+    for name in ("worker", "console"):
+        assert not deployment.healthy(name)
+        command = [*workers.VIGIE, *deployment.site.words(name, "command", deployment.places())]
+        with (tmp_path / f"{name}.txt").open("wb") as out:
+            running[name] = workers.process(command, env=deployment.settings(name), stdout=out, stderr=out)
+        while not deployment.healthy(name):
+            assert time.monotonic() < until
+            assert running[name].poll() is None, (tmp_path / f"{name}.txt").read_text()[-2000:]
+            time.sleep(0.2)
     # Whoever sends comes in from outside
     broker = settings["VIGIE_BROKER"].replace(deployment.inside, deployment.outside)
     send = [*workers.VIGIE, "send", str(tmp_path / "readings.jsonl")]
@@ -146,9 +162,12 @@ def test_a_reading_goes_through_what_compose_starts(deployment: Deployment, tmp_
     while not deployment.ask("SELECT value FROM reading"):
         assert time.monotonic() < until
         time.sleep(0.2)
-    assert workers.stop(worker) == 0
+    while not deployment.shown():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert [workers.stop(process) for process in running.values()] == [0, 0]
     secrets = [path.read_text() for path in (deployment.folder / "secrets").iterdir()]
-    said = (tmp_path / "worker.txt").read_text()
+    said = "".join((tmp_path / f"{name}.txt").read_text() for name in running)
     assert not any(secret in said for secret in secrets if len(secret) > 2)
 
 
@@ -185,6 +204,10 @@ async def test_influxdb_shows_the_certificate_of_init(deployment: Deployment) ->
     with pytest.raises(SinkMisconfigured, match="VIGIE_INFLUX_CA"):
         await stranger.write_results([line])
     await stranger.close()
+    in_clear = InfluxSink(url.replace("https", "http"), "vigie", credential)
+    with pytest.raises(SinkMisconfigured, match="VIGIE_INFLUX_URL"):  # Go's 400 is about no line
+        await in_clear.write_results([line])
+    await in_clear.close()
     settings = deployment.settings("setup")
     checked = CliRunner().invoke(main, ["influx", "check"], env=settings)
     assert checked.exit_code == 0, checked.output

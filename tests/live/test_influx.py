@@ -18,6 +18,7 @@ from streams.influx.setup import ADMIN_PASSWORD, ADMIN_TOKEN, READER, WRITER
 from streams.secret_files import read_secret, write_secret
 from streams.sinks import SinkMisconfigured, lines
 from streams.sinks.influx import InfluxSink
+from streams.sinks.influx_answer import OURS
 from tests import live, workers
 from tests.test_sqlite_sink import transition
 from tests.test_worker import append, ward
@@ -185,6 +186,7 @@ async def test_a_line_of_another_type_is_refused_and_its_neighbours_land(influx:
     refused = await influx.sink().write_results([b"\n".join([*good[:300], bad, *good[300:]])])
     assert [one.line for one in refused] == [bad]
     assert "422" in refused[0].message
+    assert "field type conflict" in refused[0].message
     assert influx.ask("SELECT count(value) FROM reading WHERE vital = 'spo2'")[0][1] == 400
 
 
@@ -195,6 +197,7 @@ async def test_a_line_that_cannot_be_read_is_refused_and_its_neighbours_land(inf
     refused = await influx.sink().write_results([b"\n".join([*good[:300], bad, *good[300:]])])
     assert [one.line for one in refused] == [bad]
     assert "400" in refused[0].message
+    assert "unable to parse" in refused[0].message
     assert influx.ask("SELECT count(value) FROM reading WHERE vital = 'steps'")[0][1] == 400
 
 
@@ -202,6 +205,19 @@ async def test_a_repeated_write_makes_no_second_point(influx: Deployment) -> Non
     for _ in range(3):
         await influx.sink().write_results([b"\n".join(line(i, vital="pulse") for i in range(100))])
     assert influx.ask("SELECT count(value) FROM reading WHERE vital = 'pulse'")[0][1] == 100
+
+
+def test_influxdb_marks_its_own_errors(influx: Deployment) -> None:
+    writer, reader, stranger = influx.api(WRITER), influx.api(READER), InfluxApi(influx.url, "a:stranger")
+    place = {"db": "vigie", "rp": "autogen"}
+    for api, body, where, status in (
+        (writer, b"no line", place, 400),
+        (writer, b"", {"db": "nothing", "rp": "autogen"}, 404),
+        (stranger, b"", place, 401),
+        (reader, line(0), place, 403),
+    ):
+        answer = api.ask("POST", "/write", body, **where)
+        assert (answer.status, OURS in answer.headers) == (status, True), answer.data
 
 
 @pytest.mark.parametrize("credential", ["vigie-writer:another", "nobody:another", "a-token-of-nobody"])
@@ -230,6 +246,32 @@ def test_a_drift_is_reported_with_the_command_that_mends_it(influx: Deployment) 
     assert influx.vigie("setup", "--retention", VIGIE_INFLUX_HISTORY_DAYS="9000").exit_code == 0
     assert influx.vigie("check", VIGIE_INFLUX_HISTORY_DAYS="9000").exit_code == 0
     assert influx.vigie("setup", "--retention").exit_code == 0
+
+
+def test_an_organisation_and_buckets_among_many_are_found_and_shards_are_as_long_as_wanted(
+    influx: Deployment,
+) -> None:
+    admin, ids = influx.api(ADMIN_TOKEN), influx.ids()
+    for i in range(105):  # the server gives 100 of a list at most, the oldest first
+        admin.call("POST", "/api/v2/orgs", {"name": f"ward-{i:03}"})
+        body = {"orgID": ids["organisation"], "name": f"a-{i:03}", "retentionRules": []}
+        admin.call("POST", "/api/v2/buckets", body)
+    late = {
+        "VIGIE_INFLUX_ORG": "ward-104",
+        "VIGIE_INFLUX_BUCKET": "late",
+        "VIGIE_SECRETS": f"{influx.secrets}-late",
+    }
+    write_secret(Path(late["VIGIE_SECRETS"]), ADMIN_TOKEN, influx.secret(ADMIN_TOKEN))
+    for settings in ({}, late):
+        assert influx.vigie("setup", **settings).exit_code == 0
+        assert influx.vigie("check", **settings).exit_code == 0
+    found = admin.call("GET", f"/api/v2/buckets/{ids['bucket']}")["retentionRules"]
+    assert found[0]["shardGroupDurationSeconds"] == 86_400  # the server itself would take a week
+    rules = [{"type": "expire", "everySeconds": 0, "shardGroupDurationSeconds": 7 * 86_400}]
+    admin.call("PATCH", f"/api/v2/buckets/{ids['bucket']}", {"retentionRules": rules})
+    assert "shards vigie has shards of 7 days, 1 are wanted" in influx.vigie("check").output
+    assert influx.vigie("setup").exit_code == 0
+    assert influx.vigie("check").exit_code == 0
 
 
 async def test_what_is_older_than_its_bucket_keeps_is_refused_and_the_rest_lands(influx: Deployment) -> None:

@@ -4,8 +4,14 @@ import { age, clock, day, dayAndClock, locale, number, setLocale, t, unit } from
 
 const main = document.getElementById("main");
 const MARKS = { high: "▲", medium: "◆", low: "●" };
-let fixed = null, shown = null, health = null, version = null, busy = false, range = "1d", away = false;
-const acts = { id: null, sent: new Map() }; // the alert whose form is open; what became of those that were sent
+let fixed = null, shown = null, health = null, version = null, busy = false, range = "1d", away = false, loaded = 0;
+const LATE = 120e3; // ms; what is shown of measurements may be so old
+const LOAD_EVERY = 1800; // ms; a log that is always busy always has news
+const acts = { id: null, sent: new Map() }; // the alert whose form is open; what was sent, and what became of it
+const at = (path) => location.origin + path; // a name and password in the page's own address must not come along
+const VERDICTS = ["actionable", "not-actionable", "measurement-error", "device-fault", "duplicate"];
+const CONFIRMED_WITHIN = 30e3; // ms; a worker that takes an action tells so within seconds
+const JUDGED = 20; // resolved alerts of a patient, newest first, that can still be given a verdict
 
 /** An element: class names after dots, attributes, children (text or nodes; null is skipped). */
 function el(spec, attributes = {}, ...children) {
@@ -115,55 +121,68 @@ function chartBox(chart, width) {
     drawChart(chart, vital, nameOf(chart.vital), width), learnt, timeInRange(chart), windowTable(chart));
 }
 
-/** The button that takes an alert, its small form, or what became of it. */
-function taking(id) {
-  if (acts.sent.has(id)) return el("p.note", { role: "status" }, acts.sent.get(id));
+/** What a nurse can do about an alert as it stands: a button, its small form, or what became of it. */
+function acting(alert, action) {
+  const id = alert.alert_id, sent = acts.sent.get(id);
+  if (sent && sent.sequence !== alert.sequence) acts.sent.delete(id); // something came of it, and is shown
+  else if (sent && !sent.refused && Date.now() - sent.at < CONFIRMED_WITHIN) return el("p.note", { role: "status" }, t("sent"));
+  const note = acts.sent.has(id) ? el("p.note.bad", { role: "alert" }, sent.refused ?? t("unconfirmed")) : null;
   if (acts.id !== id) {
-    const button = el("button.take", { type: "button", id: `t-${id}` }, t("acknowledge"));
+    const button = el("button.take", { type: "button", id: `t-${id}` }, t(action));
     button.addEventListener("click", () => { acts.id = id; draw(); document.getElementById(`n-${id}`)?.focus(); });
-    return button;
+    return el("div", {}, note, button);
   }
-  const name = el("input", { id: `n-${id}`, required: "", maxlength: "64", pattern: "[A-Za-z0-9_\\-]+", title: t("name_help"), autocomplete: "off", value: recall("vigie-name") ?? "" });
-  const length = el("select", { id: `m-${id}` }, ...[60, 240, 720, 1440].map((m) => el("option", { value: m }, `${m / 60} h`)));
-  length.value = "240";
+  const name = el("input", { id: `n-${id}`, required: "", maxlength: "64", pattern: "[A-Za-z0-9_\\-]+", title: t("name_help"), autocomplete: "off", autocapitalize: "none", value: recall("vigie-name") ?? fixed.name });
+  const choices = action === "acknowledge" ? [60, 240, 720, 1440].map((m) => [m, `${m / 60} h`]) : ["", ...VERDICTS].map((v) => [v, t(v || "choose")]);
+  const choice = el("select", { id: `m-${id}`, required: "" }, ...choices.map(([value, text]) => el("option", { value }, text)));
+  if (action === "acknowledge") choice.value = "240";
   const cancel = el("button", { type: "button" }, t("cancel"));
-  cancel.addEventListener("click", () => { acts.id = null; draw(); });
-  const form = el("form.taking", {}, el("label", {}, t("your_name"), name), el("label", {}, t("for_how_long"), length),
+  cancel.addEventListener("click", () => { acts.id = null; draw(); document.getElementById(`t-${id}`)?.focus(); });
+  const form = el("form.taking", {}, el("label", {}, t("your_name"), name), el("label", {}, t(action === "acknowledge" ? "for_how_long" : "verdict"), choice),
     el("button.take", { type: "submit" }, t("confirm")), cancel);
-  form.addEventListener("submit", (event) => { event.preventDefault(); acknowledge(id, name.value, Number(length.value)); });
-  return form;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(alert, { alert_id: id, action: action === "judge" ? "verdict" : action, by: name.value, ...(action === "acknowledge" ? { minutes: Number(choice.value) } : { verdict: choice.value }) });
+  });
+  return el("div", {}, note, form);
 }
 
-async function acknowledge(id, by, minutes) {
-  keep("vigie-name", by);
+async function send(alert, act) {
+  keep("vigie-name", act.by);
   acts.id = null;
-  acts.sent.set(id, t("sent"));
+  const sent = { sequence: alert.sequence, at: Date.now(), refused: null };
+  acts.sent.set(act.alert_id, sent);
+  document.activeElement?.blur();
   draw();
   try {
-    const answer = await fetch("/api/acknowledge", { method: "POST", headers: { "Content-Type": "application/json", "X-Vigie-Token": fixed.token }, body: JSON.stringify({ alert_id: id, by, minutes }) });
-    if (!answer.ok) acts.sent.set(id, t("refused", { why: await answer.text() }));
-  } catch { acts.sent.set(id, t("refused", { why: t("away") })); }
+    const { token } = await (await fetch(at("/api/fixed"))).json(); // the server may have been started anew
+    const answer = await fetch(at("/api/act"), { method: "POST", headers: { "Content-Type": "application/json", "X-Vigie-Token": token }, body: JSON.stringify(act) });
+    if (!answer.ok) sent.refused = t("refused", { why: await answer.text() });
+  } catch { sent.refused = t("refused", { why: t("away") }); }
   draw();
 }
 
-function alertBox(alert) {
+function alertBox(alert, action) {
   const code = alert.vital;
   const life = (alert.life ?? []).map((e) => `${t(e.event === "acknowledged" ? "acknowledged_event" : e.event)} ${dayAndClock(Date.parse(e.received_at))}`).join(" · ");
+  const judged = alert.verdict ? el("p.note", {}, spoken(t("judged", { what: t(alert.verdict), by: alert.acknowledged_by ?? "?" }))) : "";
   const last = (alert.last_points ?? []).slice(-6).map((p) => [p.value, Date.parse(p.measured_at)]);
   const days = last.length > 0 && last[last.length - 1][1] - last[0][1] > 20 * 3600e3; // then a time of day tells nothing
   const points = last.map(([value, at]) => `${number(value, vitalOf(code).decimals)} (${days ? day(at) : clock(at)})`).join(" · ");
   const box = standing(alert, true);
   box.append(
-    points ? el("p.note", {}, `${t("last_points")}: ${points}`) : "",
+    points ? el("p.note", {}, spoken(t("last_points", { points }))) : "",
     ...(alert.likelihood_reasons?.[locale] ?? []).map((reason) => el("p.note", {}, reason)),
-    el("p.note", {}, life), el("p.note", {}, t("rule", { rule: alert.rule, version: alert.rule_version ?? "?" })),
-    alert.status === "open" && fixed.token ? taking(alert.alert_id) : "");
+    el("p.note", {}, life), judged, el("p.note", {}, t("rule", { rule: alert.rule, version: alert.rule_version ?? "?" })),
+    action && fixed.token ? acting(alert, action) : "");
   return box;
 }
 
 function drawPatient(data) {
   const open = data.alerts.filter((a) => ["open", "acknowledged"].includes(a.status));
-  const past = data.alerts.filter((a) => !open.includes(a));
+  const newest = (key) => (a, b) => (a[key] < b[key] ? 1 : -1);
+  const past = data.alerts.filter((a) => !open.includes(a)).sort(newest("opened_at"));
+  const waiting = past.filter((a) => a.status === "resolved").sort(newest("received_at")).slice(0, JUDGED);
   const room = Math.min(main.clientWidth, 1200) - 2;
   const width = Math.floor(room >= 760 ? (room - 16) / 2 - 34 : room - 34);
   const buttons = ["1d", "7d", "21d"].map((name) => {
@@ -175,11 +194,11 @@ function drawPatient(data) {
     el("p", {}, el("a.back", { href: "#/" }, `← ${t("back")}`)),
     el(".title", {}, el("h1", {}, data.patient), el("span.programme", {}, data.programme ? t(data.programme) : "")),
     el("h2", {}, t("open_alerts")),
-    open.length ? el("ul.alerts.boxes", {}, ...open.map(alertBox)) : el("p.empty", {}, t("none")),
+    open.length ? el("ul.alerts.boxes", {}, ...open.map((a) => alertBox(a, a.status === "open" ? "acknowledge" : null))) : el("p.empty", {}, t("none")),
     el(".title", {}, el("h2", {}, t("vitals")), el(".ranges", { role: "group", "aria-label": t("range") }, ...buttons)),
     el(".charts", {}, ...data.charts.map((c) => chartBox(c, width))),
     el("h2", {}, t("past_alerts")),
-    past.length ? el("ul.alerts.boxes.past", {}, ...past.map(alertBox)) : el("p.empty", {}, t("none")),
+    past.length ? el("ul.alerts.boxes.past", {}, ...past.map((a) => alertBox(a, waiting.includes(a) ? "judge" : null))) : el("p.empty", {}, t("none")),
   ];
 }
 
@@ -194,11 +213,14 @@ function draw() {
 
 function drawHeader() {
   const line = document.getElementById("health");
-  const stale = away || (health && health.age !== null && health.age > 900);
-  line.className = stale ? "bad" : "";
+  const stale = away || (health && (health.incomplete || (health.age !== null && health.age > 900)));
+  const catching = health?.until && health.now - health.until > LATE;
+  line.className = stale || catching ? "bad" : "";
   if (away) line.textContent = `⚠ ${t("away")}`;
+  else if (health?.incomplete) line.textContent = `⚠ ${health.behind === null ? t("catching_up") : t("behind", { age: age(health.behind * 1000) })}`;
+  else if (catching) line.textContent = `⚠ ${t("reading", { until: dayAndClock(health.until) })}`;
   else if (stale) line.textContent = `⚠ ${t("stalled", { age: age(health.age * 1000) })}`;
-  else if (health && health.age !== null) line.textContent = t("health", { now: dayAndClock(health.now), age: age(health.age * 1000), n: health.results });
+  else if (health && health.age !== null) line.textContent = t("health", { now: dayAndClock(health.now), age: age(health.age * 1000) });
   else line.textContent = t("waiting");
   document.getElementById("notice").textContent = (fixed?.simulated ? `${t("simulated")} ` : "") + t("notice");
   document.getElementById("skip").textContent = t("skip");
@@ -214,10 +236,10 @@ function recall(key) { try { return localStorage.getItem(key); } catch { return 
 
 async function load() {
   if (busy) return;
-  busy = true;
+  busy = true; loaded = Date.now();
   try {
     const patient = location.hash.slice(2);
-    const answer = await fetch(patient ? `/api/patient/${encodeURIComponent(patient)}?range=${range}` : "/api/ward");
+    const answer = await fetch(at(patient ? `/api/patient/${encodeURIComponent(patient)}?range=${range}` : "/api/ward"));
     if (!answer.ok) throw new Error(`${answer.status}`);
     const data = await answer.json();
     if (patient === location.hash.slice(2)) {
@@ -228,14 +250,14 @@ async function load() {
 }
 
 async function start() {
-  fixed = await (await fetch("/api/fixed")).json();
+  fixed = await (await fetch(at("/api/fixed"))).json();
   setLocale(recall("vigie-locale") ?? fixed.locale);
   drawHeader();
   await load();
-  const events = new EventSource("/api/events");
+  const events = new EventSource(at("/api/events"));
   events.addEventListener("health", (event) => {
     health = JSON.parse(event.data); away = false;
-    if (health.version !== version) load(); else drawHeader();
+    if (health.version !== version && Date.now() - loaded > LOAD_EVERY) load(); else drawHeader();
   });
   events.addEventListener("error", () => { away = true; drawHeader(); });
   addEventListener("hashchange", () => { scrollTo(0, 0); acts.id = null; load(); });

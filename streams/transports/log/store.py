@@ -156,6 +156,10 @@ class Log:
             self._version = version
         return self._ends
 
+    def ends(self, *topics: str) -> dict[Place, int]:
+        """The end offset of every partition of some topics; a topic that is missing has none."""
+        return {place: end for place, end in self.refresh().items() if place[0] in topics}
+
     def columns(self, place: Place, offset: int, limit: int) -> tuple[list[int], Columns]:
         """(offsets, columns) of the records from `offset` on: whole segments until `limit` is reached."""
         where = self.topic(place[0])[0], place[1]
