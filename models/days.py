@@ -76,9 +76,8 @@ def follow(  # type: ignore[no-untyped-def]
                 start = s["slow_day"] * DAY_MILLISECONDS - offset * 1000
                 start += rules["day_from"] if frequent else 0
                 out[1] = put_trend(buffer, out[1], patient, code, start, s, day, rules, vital)
-                frozen = s["slow_open"] > 0
-                for j in range(LIMITS):
-                    frozen = frozen or s["limits"][j]["open"] > 0
+            if not np.isnan(day[0]):
+                frozen = s["slow_open"] > 0 or s["limit_open"] > 0
                 slow.close(s, day, rules, frozen, frequent)
             missed = number - s["slow_day"] - (0 if np.isnan(day[0]) else 1)
             if frequent and missed > 0:

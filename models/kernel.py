@@ -147,16 +147,18 @@ def read_one(  # type: ignore[no-untyped-def]
         if rules["limits"][j]["direction"] == 0:
             break
         in_hours = limit.applies(rules["limits"][j], local, rules["day_from"], rules["day_until"])
-        decision = limit.step(s["limits"][j], rules["limits"][j], x, at, in_order, in_hours)
+        decision = limit.step(s, j, rules["limits"][j], x, at, in_order, in_hours)
         if decision == LIMIT_OPENED:
-            since = int(s["limits"][j]["since"]) * 1000
-            emit(out, event, decision, row, j, 0 if in_order else 1, s, offset, at, received, since, x)
+            since = int(s["limit_since"][j]) * 1000
+            e = emit(out, event, decision, row, j, 0 if in_order else 1, s, offset, at, received, since, x)
+            e["days"] = slow.not_ready(s, 0)
+            e["readings"] = acute.missing(s) if vital["frequent"] else 0
         elif decision == LIMIT_CLEARED:
             cleared |= 1 << j
     if cleared:
         for j in range(LIMITS - 1, -1, -1):  # the mildest first, so that what ends whole is told once
             if cleared >> j & 1:
-                since = int(s["limits"][j]["since"]) * 1000
+                since = int(s["limit_since"][j]) * 1000
                 emit(out, event, LIMIT_CLEARED, row, j, 0, s, offset, at, received, since, x)
     if not in_order:
         return ACCEPTED

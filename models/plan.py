@@ -13,7 +13,7 @@ from models.catalog import Catalog
 from models.decode import is_name
 from models.joint import Joint, check_joint
 from models.news2 import News2, check_news2
-from models.record import DAYS, GAINS, LIMITS
+from models.record import DAYS, GAINS, LIMITS, RECENT
 from models.rivers.plan import Estimator, check_estimators
 from models.strict import LONGEST, Complaint, Seconds, nearest
 
@@ -23,6 +23,7 @@ Severity = Literal["low", "medium", "high"]
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A clinician's limit: opens at the `readings`-th breach in a row, clears on the safe side of `clear`.
 
+    `within` and `lasting` ask how long those breaches span, `clear_lasting` how long the safe side must last.
     With `of` = "personal-best", value and clear are percentages of the plan's personal best of that vital.
     """
 
@@ -37,6 +38,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lasting: Seconds = 0.0  # seconds from the first of them to the one that opens
     when: Literal["always", "day", "night"] = "always"
     of: Literal["", "personal-best"] = ""
+    clear_lasting: Seconds = 0.0  # seconds that every reading must be on the safe side of clear
 
 
 class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,10 +185,16 @@ def _check_limits(plan: Plan, catalog: Catalog) -> list[Complaint]:
                 problem = f"no {limit.vital} is ever {given:g} {vital.unit}"
                 remedy = f"a plausible one is {vital.minimum:g} to {vital.maximum:g}; mind the unit"
                 out.append((f"{where}.{key}", problem, remedy))
-        if limit.lasting < 0 or 0 < limit.within < limit.lasting:
-            out.append((f"{where}.lasting", "is longer than within", "let within be longer"))
+        if limit.lasting < 0 or 0 < limit.within < 2 * limit.lasting:
+            problem = "is negative, or more than half of within"
+            out.append((f"{where}.lasting", problem, "let within be twice as long at least, or 0 for any"))
+        if not 0 <= limit.clear_lasting <= LONGEST:
+            out.append((f"{where}.clear_lasting", "is out of range", 'write clear_lasting = "15min"'))
         if not 1 <= limit.readings <= 100:
             out.append((f"{where}.readings", f"{limit.readings} is out of range", "give 1 to 100"))
+        elif limit.within and limit.readings > RECENT:  # as far as readings are remembered one by one
+            problem = f"{limit.readings} are too many with within"
+            out.append((f"{where}.readings", problem, f"give 1 to {RECENT}, or say lasting instead"))
         if not 0 <= limit.within <= LONGEST:
             out.append(
                 (f"{where}.within", "is out of range", "give a duration up to ten years, or 0 for any")

@@ -67,14 +67,19 @@ def _keep_limits(
     received: int,
 ) -> None:
     """Limits that another plan keeps go on, maybe in another place; those that it dropped resolve."""
-    old = {limit: series["limits"][j].copy() for j, limit in enumerate(limits_of(before, code))}
-    kept = limits_of(plan, code)
-    series["limits"] = np.zeros_like(series["limits"])
+    old, kept = limits_of(before, code), limits_of(plan, code)
+    was = series.copy()
+    for name in ("limit_since", "limit_pending", "limit_open", "recent_breach"):
+        series[name] = np.zeros_like(series[name])
     for j, limit in enumerate(kept):
         if limit in old:
-            series["limits"][j] = old[limit]
-    for limit, was in old.items():
-        if was["open"] and limit not in kept:
+            i = old.index(limit)
+            for name in ("limit_since", "limit_pending"):
+                series[name][j] = was[name][i]
+            for name in ("limit_open", "recent_breach"):
+                series[name] |= (was[name] >> i & 1) << j
+    for i, limit in enumerate(old):
+        if was["limit_open"] >> i & 1 and limit not in kept:
             clear_cause(partition, patient, f"{group}/{limit.direction}/{code}", limit.rule, received, None)
 
 

@@ -51,8 +51,6 @@ WINDOW = np.dtype(
     align=True,
 )
 
-LIMIT_STATE = np.dtype([("since", "u4"), ("pending", "u1"), ("open", "u1")], align=True)
-
 CHANNELS: Final = 5  # calibrated channels of the acute baseline; three record channels follow them
 PROFILE: Final = 48  # half hours of a day
 CONTEXTS: Final = 48  # hours of a weekday, then hours of a weekend day
@@ -75,10 +73,14 @@ SERIES = np.dtype(
         ("silent", "u1"),
         ("recent_next", "u1"),
         ("point_next", "u1"),
+        ("limit_open", "u1"),  # bits of the limits whose alert stands
         ("current", "i4", (4,)),  # newest window number of each size
         ("recent_seconds", "u4", (RECENT,)),
         ("recent_mark", "u2", (RECENT,)),
-        ("limits", LIMIT_STATE, (LIMITS,)),
+        ("recent_breach", "u1", (RECENT,)),  # bits of the limits that it passed, until an alert told of it
+        # the limits (models/score/limit.py): the breaches in a row that may open, or what may clear
+        ("limit_since", "u4", (LIMITS,)),  # second of the first of them
+        ("limit_pending", "u1", (LIMITS,)),  # how many, at most 255
         ("gain_open", "u1", (GAINS,)),
         ("day_newest", "i4"),  # the newest day in day_mean; 0 = none yet
         ("day_mean", "f4", (DAYS,)),  # by day number modulo DAYS; NaN = no reading
@@ -172,6 +174,7 @@ LIMIT_RULE = np.dtype(
         ("clear", "f8"),
         ("within", "i8"),  # milliseconds; 0 = no bound
         ("lasting", "i8"),  # milliseconds from the first breach to the one that opens
+        ("clear_lasting", "i8"),  # milliseconds on the safe side until it is over
         ("direction", "i1"),  # +1 above, -1 below, 0 = no rule in this place
         ("readings", "u1"),
         ("when", "u1"),  # 0 always, 1 day, 2 night

@@ -80,7 +80,8 @@ class RuleSets:
                 direction = 1 if limit.direction == "above" else -1
                 within = round(limit.within * 1000)
                 lasting = round(limit.lasting * 1000)
-                row = (*bounds[j], within, lasting, direction, limit.readings, WHEN[limit.when])
+                clearing = round(limit.clear_lasting * 1000)
+                row = (*bounds[j], within, lasting, clearing, direction, limit.readings, WHEN[limit.when])
                 rule["limits"][0, j] = row
             for j, gain in enumerate(gains):
                 rule["gains"][0, j] = (*plan.gained(gain), plan.dry_weight if gain.of else 0.0, gain.days)
