@@ -5,7 +5,7 @@ from numba import njit
 
 from models.closing import DAY_MILLISECONDS
 from models.decide import emit
-from models.record import FEATURES, LIMITS, TREND_OPENED
+from models.record import FEATURES, TREND_CLEARED, TREND_SCORED
 from models.score import ramp, slow
 from models.wire_lines import put_trend
 
@@ -14,20 +14,21 @@ from models.wire_lines import put_trend
 def judge_day(row, at, received, offset, s, day, rules, frequent, event, out):  # type: ignore[no-untyped-def]
     """Let the features of a day open or clear the trend alert, and say what was expected."""
     turn = slow.judge(s, day, rules, frequent)
-    if turn == 0:
+    if turn == 0 and not rules["trend_beside"]:
         return
     usual = ramp.week(s, int(s["slow_day"]))
-    if turn != TREND_OPENED:
+    if turn == TREND_CLEARED:
         emit(out, event, turn, row, 0, 0, s, offset, at, received, at, day[0] + usual)
         return
-    c = int(s["slow_open"]) - 1
+    c = int(s["slow_open"]) - 1 if turn else slow.leading(s, day, rules, frequent)[0]
     f = slow.FEATURE[c]
     usual = usual if f == 0 else 0.0
     since = int(s["slow_since"][c])
     begun = (
         since * DAY_MILLISECONDS - offset * 1000 + (rules["day_until"] + slow.ASLEEP_AFTER if frequent else 0)
     )
-    e = emit(out, event, turn, row, c, 0, s, offset, at, received, begun, day[f] + usual)
+    kind = turn if turn else TREND_SCORED
+    e = emit(out, event, kind, row, c, 0, s, offset, at, received, begun, day[f] + usual)
     half = 2.0 * slow.spread(s, f, rules)
     expected = s["slow_mean"][f] + usual
     e["low"] = expected - half

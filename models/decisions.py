@@ -61,23 +61,30 @@ def _decide(partition: Partition, event: np.void) -> bytes:
         cause = partition.reporter.gain(plan, vital, event)
         rule = gains_of(plan, code)[event["rule"]]
         if rule.symptoms:
-            if symptoms := checklist.reported(patient.desk, rule):
+            if symptoms := checklist.reported(patient.desk, rule.symptoms):
                 cause = checklist.told(partition.catalog, cause, symptoms)
             else:
                 patient.held[rule.rule] = cause
                 return b""
+    elif kind == R.GAIN_HOLDS:
+        name = gains_of(plan, code)[event["rule"]].rule
+        if name in patient.held:
+            newest = partition.reporter.gain(plan, vital, event)
+            patient.held[name] = checklist.refreshed(patient.held[name], newest)
+        return b""
     elif kind == R.ACUTE_OPENED:
         cause = partition.reporter.baseline(plan, vital, event)
     elif kind == R.TREND_OPENED:
-        cause = partition.reporter.trend(
-            plan, vital, event, bool(partition.vitals[series["vital"]]["frequent"])
-        )
+        cause = partition.reporter.trend(plan, vital, event, _has_nights(partition, event))
+    elif kind == R.TREND_SCORED:
+        cause = _borderline(partition, patient, plan, vital, event)
     elif kind == R.SILENCE_OPENED:
         cause = partition.reporter.silence(plan, vital, event)
     if cause is not None:
         raise_cause(partition, patient, cause, event)
         if kind == R.LIMIT_OPENED and patient.held:
-            args = partition.catalog, plan, patient.desk, patient.held, int(event["measured"]), received
+            measured, offset = int(event["measured"]), int(event["offset"])
+            args = partition.catalog, plan, patient.desk, patient.held, measured, received, offset
             for released in checklist.released(*args):
                 raise_cause(partition, patient, released, event)
         return b""
@@ -96,6 +103,31 @@ def _decide(partition: Partition, event: np.void) -> bytes:
     elif kind == R.SILENCE_CLEARED:
         clear_cause(partition, patient, f"silence/{code}", "silence", received, event)
     return b""
+
+
+def _borderline(
+    partition: Partition, patient: Patient, plan: Plan, vital: Vital, event: np.void
+) -> Cause | None:
+    """A day's change over days, of a vital that has a check-list: what alerts now, if anything."""
+    key = checklist.of_trend(vital.code)
+    held = patient.held.pop(key, None)
+    threshold = partition.rules.table[partition.state.rule_index[event["row"]]]["trend"][event["rule"]]
+    if not 0 < checklist.BORDERLINE * threshold <= event["score"]:
+        cause_ended = f"trend/{report.TREND}/{vital.code}"
+        clear_cause(partition, patient, cause_ended, checklist.RULE, int(event["received"]), event)
+        return None
+    cause = partition.reporter.trend(plan, vital, event, _has_nights(partition, event))
+    cause = checklist.borderline(cause, held)
+    symptoms = next(b.symptoms for b in plan.baselines if b.vital == vital.code)
+    if now := checklist.reported(patient.desk, symptoms):
+        return checklist.told(partition.catalog, cause, now)
+    patient.held[key] = cause
+    return None
+
+
+def _has_nights(partition: Partition, event: np.void) -> bool:
+    """Whether the vital of an event is measured so often that its nights are followed."""
+    return bool(partition.vitals[partition.state.series[event["row"]]["vital"]]["frequent"])
 
 
 def _window(partition: Partition, patient: Patient, plan: Plan, vital: Vital, event: np.void) -> bytes:

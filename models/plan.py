@@ -73,13 +73,15 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Departures from the patient's own normal that matter.
 
     acute: threshold of the acute score, 0 = off. trend: which side of the usual level is watched over
-    days; the thresholds are the cohort's (models/calibration.py), made for a budget of alerts.
+    days; the thresholds are the cohort's (models/calibration.py), made for a budget of alerts. symptoms:
+    half of a threshold is enough while a limit of the plan on one of them is passed (models/checklist.py).
     """
 
     vital: str
     acute: float
     trend: Literal["off", "above", "below", "both"]
     severity: Severity
+    symptoms: tuple[str, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -221,10 +223,7 @@ def _check_others(plan: Plan) -> list[Complaint]:
             out.append((f"{where}.amount", "is not above 0", "give the gain that alerts"))
         if gain.clear >= gain.amount:
             out.append((f"{where}.clear", "is not below amount", "give a smaller gain at which it is over"))
-        for symptom in gain.symptoms:
-            if symptom not in {limit.vital for limit in plan.limits}:
-                remedy = f"add [[limits]] that say when {symptom} counts, or leave it out"
-                out.append((f"{where}.symptoms", f"no limit of the plan is on {symptom}", remedy))
+        out += _check_symptoms(where, gain.symptoms, plan)
     if plan.dry_weight < 0:
         out.append(("dry_weight", "is negative", "give kg, or leave it out"))
     if len(plan.gains) > GAINS:
@@ -239,7 +238,26 @@ def _check_others(plan: Plan) -> list[Complaint]:
         if baseline.acute < 0:
             where = f"baselines[{baseline.vital}].acute"
             out.append((where, "is negative", "give a threshold, 0 is off"))
+        where = f"baselines[{baseline.vital}]"
+        out += _check_symptoms(where, baseline.symptoms, plan)
+        if baseline.symptoms and baseline.trend == "off":
+            remedy = "say which change over days is borderline, or leave symptoms out"
+            out.append((f"{where}.trend", "is off, so symptoms say nothing", remedy))
     return out
+
+
+def _check_symptoms(where: str, symptoms: tuple[str, ...], plan: Plan) -> list[Complaint]:
+    """A check-list names symptoms of which the plan says when they count."""
+    limited = {limit.vital for limit in plan.limits}
+    return [
+        (
+            f"{where}.symptoms",
+            f"no limit of the plan is on {symptom}",
+            f"add [[limits]] that say when {symptom} counts, or leave it out",
+        )
+        for symptom in symptoms
+        if symptom not in limited
+    ]
 
 
 def plan_record(plan: Plan) -> bytes:

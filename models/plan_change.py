@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models import joint, news2
+from models import checklist, joint, news2, report
 from models.decisions import clear_cause
 from models.decode import Other
 from models.partition import Partition
@@ -54,6 +54,11 @@ def _apply(partition: Partition, patient: Patient, before: Plan, plan: Plan, rec
         _keep_limits(partition, patient, series, before, plan, code, group, received)
         _keep_gains(partition, patient, series, before, plan, code, received)
         _expect(partition, patient, series, row, plan, code, received)
+    for baseline in before.baselines:
+        if baseline.symptoms and baseline not in plan.baselines:
+            patient.held.pop(checklist.of_trend(baseline.vital), None)
+            cause = f"trend/{report.TREND}/{baseline.vital}"
+            clear_cause(partition, patient, cause, checklist.RULE, received, None)
 
 
 def _keep_limits(

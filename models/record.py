@@ -187,6 +187,7 @@ GAIN_RULE = np.dtype(
         ("clear", "f8"),
         ("base", "f8"),  # the dry weight; 0 = the lowest daily mean of the days before
         ("days", "i4"),
+        ("beside", "u1"),  # 1 = it counts only beside a symptom (models/checklist.py)
     ],
     align=True,
 )
@@ -205,6 +206,7 @@ RULE_SET = np.dtype(
         ("every", "i8"),  # milliseconds between expected readings plus grace; 0 = none expected
         ("acute", "f8"),  # threshold of the acute score; 0 = off
         ("trend", "f8", (TRENDS,)),  # thresholds of change over days; 0 = off
+        ("trend_beside", "u1"),  # 1 = its score is told, for it counts beside a symptom too
         ("slow", slow_parameters.PARAMETERS),
         ("cohort", "f8", (FEATURES,)),  # variance between days of a usual patient; 0 = not known
         ("day_from", "i8"),  # local milliseconds of the day
@@ -243,6 +245,8 @@ SILENCE_OPENED, SILENCE_CLEARED = 9, 10
 CLOCK_AHEAD, IMPOSSIBLE_VALUE, DEVICE_HEARD = 11, 12, 13  # for models/devices.py
 SCORE_CHANGED = 14
 WINDOW_CLOSED = 15  # told for the first time; only where the patient's `told_windows` asks for its size
+GAIN_HOLDS, TREND_SCORED = 16, 17  # each reading, and each day, of what counts beside a symptom
+SCORE_WAITS = 18  # a risk would fall, but a part that made it is missing
 
 # What WINDOW_CLOSED hands over, in this order; `count` is in readings, all others in the vital's unit.
 WINDOW_FEATURES: Final = ("mean", "standard_deviation", "min", "max", "first", "last", "count")

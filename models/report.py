@@ -19,6 +19,7 @@ SILENCE_SEVERITY = "medium"
 # Readings that are lost already are medium, those that will be lost are low.
 TECHNICAL_SEVERITY = {devices.CLOCK: "medium", devices.BURST: "medium", devices.BATTERY: "low"}
 TREND = "own-normal"  # the rule of change over days against the patient's own normal
+TREND_BESIDE = "own-normal-with-symptoms"  # of a borderline one beside a symptom (models/checklist.py)
 
 
 class Reporter:

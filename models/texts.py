@@ -113,6 +113,16 @@ def beside(locale: str, symptoms: list[str]) -> str:
     return f" Reported at the same time: {names}."
 
 
+def last_measured(locale: str, local: int) -> str:
+    """When a value of an earlier day was measured, after its sentence; local ms."""
+    return f" {'Dernière mesure :' if locale == 'fr' else 'Last measured on'} {moment(local, locale)}."
+
+
+def not_alone(locale: str) -> str:
+    """A borderline change counts only beside a symptom."""
+    return " Seul, cet écart n'alerterait pas." if locale == "fr" else " Alone, this would not alert."
+
+
 def acute(locale: str, name: str, value: str, unit: str, low: str, high: str, readings: int, ch: int) -> str:
     """A departure from the patient's own normal, with the band that was expected."""
     what = _CHANNELS[CHANNEL_NAMES[ch]]
