@@ -54,6 +54,11 @@ def _decide(partition: Partition, event: np.void) -> bytes:
     if kind == R.SCORE_CHANGED:
         _risk(partition, patient, event)
         return b""
+    if kind == R.SCORE_WAITS:
+        facts, measured = news2.facts_of(partition.catalog, event), int(event["measured"])
+        transition = triage.remark(patient.desk, news2.CAUSE, received, measured, facts)
+        partition.out.alerts += [transition] if transition is not None else []
+        return b""
     cause = None
     if kind == R.LIMIT_OPENED:
         cause = partition.reporter.limit(plan, vital, event)

@@ -29,7 +29,6 @@ from models.record import (
     OPEN,
     PARTS,
     POINTS,
-    SCORE_CHANGED,
     SILENCE_CLEARED,
     SILENCE_OPENED,
     WINDOW_MILLISECONDS,
@@ -54,10 +53,12 @@ def score_news2(row, s, patient, vital, rule, offset, received, buffer, event, o
     )
     out[1] = put_score(buffer, out[1], patient, now, total, band, oldest, points)
     before = patient["band"]
-    if news2.step(patient, band, points, vital["part"], rule):
+    turn = news2.step(patient, band, points, vital["part"], rule)
+    if turn != 0:
         after = int(patient["band"])
-        e = emit(out, event, SCORE_CHANGED, row, after, 0, s, offset, now, received, now, float(total))
+        e = emit(out, event, turn, row, after, 0, s, offset, now, received, now, float(total))
         e["readings"] = before
+        e["days"] = int(patient["band_asked"])
         for part in range(PARTS):
             e["part_value"][part] = patient["part_value"][part]
             e["part_at"][part] = patient["part_at"][part]

@@ -114,7 +114,8 @@ def _forget_risk(partition: Partition, patient: Patient, received: int) -> None:
     record = partition.state.patients[patient.row]
     if record["band"]:
         clear_cause(partition, patient, news2.CAUSE, news2.rule_of(int(record["band"])), received, None)
-    record["band"] = record["band_readings"] = record["band_next"] = record["band_parts"] = 0
+    for name in ("band", "band_readings", "band_next", "band_parts", "band_asked"):
+        record[name] = 0
 
 
 def _expect(

@@ -163,6 +163,7 @@ PATIENT = np.dtype(
         ("band_readings", "u1"),  # scores in a row that would change it
         ("band_next", "u1"),  # what they would change it to
         ("band_parts", "u1"),  # bits of the parts whose points made it
+        ("band_asked", "u1"),  # bits of those whose new measurement was asked for, since they are missing
     ],
     align=True,
 )

@@ -207,6 +207,12 @@ def logs(draw: st.DrawFn, hostile: bool = True, size: int = 60) -> list[Entry]:
                 x = 70 + i % 3 / 4 + gained * (i > 11)
                 out.append(Entry(now, reading(patient, "body-weight", x, now), patient))
                 now += 86_400_000
+            out.append(Entry(now, reading(patient, "breathlessness", 8, now), patient))
+        elif kind == 7 and hostile:  # a confusion that nobody asks about again
+            out.append(Entry(now, plan_of(patient, NEWS2[1]), patient))
+            for later, vital, x in ((0, "consciousness", 1), (50_000_000, "spo2", 97), (1000, "spo2", 98)):
+                now += later
+                out.append(Entry(now, reading(patient, vital, x, now), patient))
         elif kind == 6 and hostile:
             out.append(Entry(now, draw(st.sampled_from(HOSTILE)), ""))
         else:
