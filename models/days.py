@@ -71,8 +71,8 @@ def follow(  # type: ignore[no-untyped-def]
         day = np.empty(FEATURES)
         if number > s["slow_day"]:
             slow.features(s, frequent, day)
-            if not np.isnan(day[0]):
-                if frequent:
+            if s["slow_day"] > 0:
+                if frequent and not np.isnan(day[0]):
                     judge_day(row, at, received, offset, s, day, rules, frequent, event, out)
                 start = s["slow_day"] * DAY_MILLISECONDS - offset * 1000
                 start += rules["day_from"] if frequent else 0

@@ -52,6 +52,7 @@ class Reporter:
         kind = "symptom" if vital.symptom else "limit"
         facts = self._facts(vital, event, explanation)
         facts["limit"] = limit if not rule.of else round(limit, vital.decimals)
+        facts["learning"] = _learning(plan, vital, event)
         if rule.of:
             facts["personal_best"] = {"value": best, "percent": round(100 * value / best)}
         return self._cause(f"{kind}/{rule.direction}", kind, vital, rule.rule, rule.severity, event, facts)
@@ -235,6 +236,18 @@ class Reporter:
             "last_points": last_points(event, vital.decimals),
             "explanation": explanation,
         }
+
+
+def _learning(plan: Plan, vital: Vital, event: np.void) -> dict[str, int] | None:
+    """What the patient's own normal still misses, where the plan watches it; None when it is known."""
+    baseline = next((b for b in plan.baselines if b.vital == vital.code), None)
+    if baseline is None:
+        return None
+    missing = {
+        "missing_days": int(event["days"]) if baseline.trend != "off" else 0,
+        "missing_readings": int(event["readings"]) if baseline.acute else 0,
+    }
+    return {name: count for name, count in missing.items() if count} or None
 
 
 def _severity(plan: Plan, vital: Vital) -> str:

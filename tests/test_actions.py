@@ -153,7 +153,9 @@ def test_a_worker_applies_plans_acknowledgements_and_verdicts_once(tmp_path: Pat
     )
     assert (glucose["patient"], glucose["rule_version"]) == ("p-2", "7")
     assert [alert["alert_id"] for alert in alerts(folder, "--patient", "p-1")] == [high["alert_id"]]
-    assert "150 mmHg" in vigie(folder, "alert", "list", "--patient", "p-1")
+    listed = vigie(folder, "alert", "list", "--patient", "p-1")
+    assert "150 mmHg" in listed
+    assert "own normal not known yet: 10 days missing" in listed
 
     wrong = high["alert_id"][:-1] + "x"
     assert f"did you mean {high['alert_id']}?" in vigie(folder, "alert", "ack", wrong, "--by", "n-4", code=1)
