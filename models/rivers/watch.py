@@ -121,6 +121,18 @@ class Watches:
                 told.append(triage.clear(patient.desk, cause, FAILED, received, None, {}))
         return [transition for transition in told if transition is not None]
 
+    def forget(self, patient: Patient, plan: Plan, vital: str, received: int) -> list[Transition]:
+        """The estimators of a vital learn anew, and their alerts resolve; no window is taken twice."""
+        told: list[Transition | None] = []
+        for one in plan.estimators:
+            if one.vital == vital and one.name in patient.watches:
+                self._living.pop((patient.name, one.name), None)
+                self._changed.discard((patient.name, one.name))
+                was = patient.watches[one.name]
+                patient.watches[one.name] = Watch(was.newest, failures=was.failures, failed=was.failed)
+                told.append(triage.clear(patient.desk, cause_of(one.name), one.name, received, None, {}))
+        return [transition for transition in told if transition is not None]
+
 
 def _learns(desk: Desk, vital: str, watch: Watch, start: int) -> bool:
     """Whether a window is learned: no alert about the vital itself stands, or it stood too long."""
