@@ -2,7 +2,10 @@
 
 from typing import Any, Final
 
+from models import glucose
 from models.catalog import Catalog
+from models.glucose import Glucose
+from models.plan import Plan
 from streams.alerts import RANKS, urgency
 from streams.page.desk import Desk, limits_of
 from streams.page.results import SIZES, Key, Results
@@ -105,10 +108,44 @@ def patient(
         "alerts": alerts,
         "charts": [
             chart(results, keys, vital, alerts, RANGES[length], now)
+            | {"learning": learning(results, keys, plan, vital)}
+            | {"glucose": two_weeks(results, keys, vital, now)}
             | ({"limits": limits_of(plan, catalog, vital)} if plan and vital in catalog.index else {})
             for vital in vitals
         ],
     }
+
+
+def learning(
+    results: Results, keys: list[Key], plan: Plan | None, vital: str
+) -> dict[str, int | None] | None:
+    """What the patient's own normal of a vital still misses, by its last day; None when nothing does.
+
+    A count is None before the first day is over. plan: None when it is not known; every vital is told then.
+    """
+    baseline = next((b for b in plan.baselines if b.vital == vital), None) if plan else None
+    if plan is not None and baseline is None:
+        return None
+    key = next((k for k in keys if k[0] == "trend" and k[2] == vital), None)
+    fields = results.tail(key)[-1][1] if key else {}
+    if key is None and plan is None:
+        return None
+    missing = {
+        "days": fields.get("level_missing_days") if not baseline or baseline.trend != "off" else 0,
+        "readings": fields.get("acute_missing_readings", 0) if not baseline or baseline.acute else 0,
+    }
+    told = {name: None if count is None else int(count) for name, count in missing.items()}
+    return told if any(count is None or count > 0 for count in told.values()) else None
+
+
+def two_weeks(results: Results, keys: list[Key], vital: str, now: int) -> Glucose | None:
+    """The last 14 days of a vital with ranges (glucose), pooled; None of others."""
+    own = {key[3]: key for key in keys if key[0] == "window" and key[2] == vital}
+    begin = now - glucose.DAYS * SIZES["1d"]
+    days = [f for _, f in results.span(own["1d"], begin, now)] if "1d" in own else []
+    days = [fields for fields in days if glucose.RANGES[0] in fields]
+    quarters = results.count(own["15m"], begin, now) if days and "15m" in own else 0
+    return glucose.pooled(days, quarters)
 
 
 def chart(
