@@ -3,6 +3,8 @@
 Result lines that a decision brings stand behind those that the kernel had written by then.
 """
 
+from typing import Any
+
 import numpy as np
 
 from models import checklist, devices, joint, news2, report, triage
@@ -95,12 +97,16 @@ def _decide(partition: Partition, event: np.void) -> bytes:
         return b""
     if kind == R.LIMIT_CLEARED:
         limit = limits_of(plan, code)[event["rule"]]
-        group = "symptom" if vital.symptom else "limit"
-        clear_cause(partition, patient, f"{group}/{limit.direction}/{code}", limit.rule, received, event)
+        over = f"{'symptom' if vital.symptom else 'limit'}/{limit.direction}/{code}"
+        alert = triage.standing(patient.desk, over)
+        words = partition.reporter.eased(plan, vital, alert, limit, event) if alert else {}
+        clear_cause(partition, patient, over, limit.rule, received, event, words)
     elif kind == R.GAIN_CLEARED:
-        name = gains_of(plan, code)[event["rule"]].rule
-        patient.held.pop(name, None)
-        clear_cause(partition, patient, f"trend/gain/{code}", name, received, event)
+        ended = gains_of(plan, code)[event["rule"]]
+        patient.held.pop(ended.rule, None)
+        alert = triage.standing(patient.desk, f"trend/gain/{code}")
+        words = partition.reporter.gain_eased(plan, vital, alert, ended, event) if alert else {}
+        clear_cause(partition, patient, f"trend/gain/{code}", ended.rule, received, event, words)
     elif kind == R.ACUTE_CLEARED:
         clear_cause(partition, patient, f"baseline/acute-baseline/{code}", "acute-baseline", received, event)
     elif kind == R.TREND_CLEARED:
@@ -206,18 +212,27 @@ def raise_cause(partition: Partition, patient: Patient, cause: Cause, event: np.
 
 
 def clear_cause(
-    partition: Partition, patient: Patient, cause: str, rule: str, received: int, event: np.void | None
+    partition: Partition,
+    patient: Patient,
+    cause: str,
+    rule: str,
+    received: int,
+    event: np.void | None,
+    more: dict[str, Any] | None = None,
 ) -> None:
-    """Tell triage that a rule holds no more, with the reading that showed it."""
+    """Tell triage that a rule holds no more, with the reading that showed it, and what else is new then."""
     measured, facts = None, {}
     if event is not None:
-        series = partition.state.series[event["row"]]
-        decimals = partition.catalog.vitals[series["vital"]].decimals
+        vital = partition.catalog.vitals[partition.state.series[event["row"]]["vital"]]
         measured = int(event["measured"])
         facts = {
-            "value": round(float(event["value"]), decimals),
-            "last_points": report.last_points(event, decimals),
+            "value": round(float(event["value"]), vital.decimals),
+            "last_points": report.last_points(event, vital.decimals),
+            **(more or {}),
         }
+        alert = triage.standing(patient.desk, cause)
+        if alert is not None and set(alert.open_rules) == {rule}:
+            facts["explanation"] = partition.reporter.over(vital, alert, event)
     transition = triage.clear(patient.desk, cause, rule, received, measured, facts)
     if transition is not None:
         partition.out.alerts.append(transition)

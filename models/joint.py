@@ -170,7 +170,7 @@ def _cause(
             ],
             "days": days,
             "explanation": {
-                locale: texts_windows.joint(locale, told, math.sqrt(squared), days, plan.readings)
+                locale: texts_windows.joint(locale, told, days, plan.readings)
                 for locale in texts_windows.LOCALES
             },
         },
