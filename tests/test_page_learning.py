@@ -43,11 +43,14 @@ async def test_a_vital_says_how_many_days_and_readings_its_baseline_misses(
         f"trend,patient={PATIENT},vital=body-weight level_missing_days=5i {at}",
         f"trend,patient={PATIENT},vital=heart-rate acute_missing_readings=100i,level_missing_days=10i {at}",
         f"trend,patient={PATIENT},vital=spo2 acute_missing_readings=0i,level_missing_days=0i {at}",
+        f"joint,patient={PATIENT},vital=spo2 departure=0.1,missing_days=9i {at}",
+        f"trend,patient={PATIENT},vital=steps level_missing_days=0i {at}",
     ]
     shown = await charts(sink, tmp_path / "results.db", lines)
-    assert shown["body-weight"]["learning"] == {"days": 5, "readings": 0}
-    assert shown["heart-rate"]["learning"] == {"days": 10, "readings": 100}
-    assert shown["spo2"]["learning"] is None
+    assert shown["body-weight"]["learning"] == {"days": 5, "readings": 0, "together": 0}
+    assert shown["heart-rate"]["learning"] == {"days": 10, "readings": 100, "together": 0}
+    assert shown["spo2"]["learning"] == {"days": 0, "readings": 0, "together": 9}
+    assert shown["steps"]["learning"] is None
 
 
 def windows(worn: int, size: str, means: list[float]) -> list[str]:

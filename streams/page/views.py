@@ -119,21 +119,21 @@ def patient(
 def learning(
     results: Results, keys: list[Key], plan: Plan | None, vital: str
 ) -> dict[str, int | None] | None:
-    """What the patient's own normal of a vital still misses, by its last day; None when nothing does.
+    """What the patient's own normal of a vital still misses, alone and together with others; None: nothing.
 
     A count is None before the first day is over. plan: None when it is not known; every vital is told then.
     """
     baseline = next((b for b in plan.baselines if b.vital == vital), None) if plan else None
-    if plan is not None and baseline is None:
-        return None
-    key = next((k for k in keys if k[0] == "trend" and k[2] == vital), None)
-    fields = results.tail(key)[-1][1] if key else {}
-    if key is None and plan is None:
-        return None
-    missing = {
-        "days": fields.get("level_missing_days") if not baseline or baseline.trend != "off" else 0,
-        "readings": fields.get("acute_missing_readings", 0) if not baseline or baseline.acute else 0,
-    }
+    own = {key[0]: key for key in keys if key[2] == vital}
+    fields = results.tail(own["trend"])[-1][1] if "trend" in own else {}
+    watched = "trend" in own if plan is None else baseline is not None
+    missing: dict[str, float | None] = {"days": 0, "readings": 0, "together": 0}
+    if watched and not (baseline and baseline.trend == "off"):
+        missing["days"] = fields.get("level_missing_days")
+    if watched and not (baseline and not baseline.acute):
+        missing["readings"] = fields.get("acute_missing_readings", 0)
+    if "joint" in own and (plan is None or (plan.joint is not None and vital in plan.joint.vitals)):
+        missing["together"] = results.tail(own["joint"])[-1][1]["missing_days"]
     told = {name: None if count is None else int(count) for name, count in missing.items()}
     return told if any(count is None or count > 0 for count in told.values()) else None
 

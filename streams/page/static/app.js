@@ -118,7 +118,7 @@ function twoWeeks(g) {
 /** What the patient's own normal still misses. */
 function learning(missing) {
   if (!missing) return null;
-  const parts = ["days", "readings"].filter((k) => missing[k]).map((k) => t(`missing_${k}`, { n: missing[k] }));
+  const parts = ["days", "readings", "together"].filter((k) => missing[k]).map((k) => t(`missing_${k}`, { n: missing[k] }));
   return el("p.legend", {}, spoken(parts.length ? t("learning_more", { what: parts.join(", ") }) : t("learning")));
 }
 
