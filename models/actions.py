@@ -2,10 +2,10 @@
 
 import msgspec
 
-from models import report, triage
+from models import triage
 from models.decode import Other, is_name
 from models.partition import Partition
-from models.reset import forget
+from models.reset import begin_anew
 from models.state import Patient
 from models.ticks import note_expiry
 from models.times import parse_times
@@ -69,10 +69,4 @@ def _reset(partition: Partition, patient: Patient, code: str, received: int) -> 
     row = patient.rows.get(partition.catalog.index.get(code, -1))
     if row is None:
         return "vital names none that was measured of this patient"
-    forget(partition.state.series[row])
-    rested = (
-        (f"baseline/acute-baseline/{code}", "acute-baseline"),
-        (f"trend/{report.TREND}/{code}", report.TREND),
-    )
-    ended = [triage.clear(patient.desk, cause, rule, received, None, {}) for cause, rule in rested]
-    return [transition for transition in ended if transition is not None]
+    return begin_anew(partition, patient, row, code, received)

@@ -5,7 +5,7 @@ from numba import njit
 
 from models.closing import DAY_MILLISECONDS
 from models.decide import emit
-from models.record import FEATURES, LIMITS, TREND_OPENED
+from models.record import FEATURES, TREND_CLEARED, TREND_SCORED
 from models.score import ramp, slow
 from models.wire_lines import put_trend
 
@@ -14,20 +14,21 @@ from models.wire_lines import put_trend
 def judge_day(row, at, received, offset, s, day, rules, frequent, event, out):  # type: ignore[no-untyped-def]
     """Let the features of a day open or clear the trend alert, and say what was expected."""
     turn = slow.judge(s, day, rules, frequent)
-    if turn == 0:
+    if turn == 0 and not rules["trend_beside"]:
         return
     usual = ramp.week(s, int(s["slow_day"]))
-    if turn != TREND_OPENED:
+    if turn == TREND_CLEARED:
         emit(out, event, turn, row, 0, 0, s, offset, at, received, at, day[0] + usual)
         return
-    c = int(s["slow_open"]) - 1
+    c = int(s["slow_open"]) - 1 if turn else slow.leading(s, day, rules, frequent)[0]
     f = slow.FEATURE[c]
     usual = usual if f == 0 else 0.0
     since = int(s["slow_since"][c])
     begun = (
         since * DAY_MILLISECONDS - offset * 1000 + (rules["day_until"] + slow.ASLEEP_AFTER if frequent else 0)
     )
-    e = emit(out, event, turn, row, c, 0, s, offset, at, received, begun, day[f] + usual)
+    kind = turn if turn else TREND_SCORED
+    e = emit(out, event, kind, row, c, 0, s, offset, at, received, begun, day[f] + usual)
     half = 2.0 * slow.spread(s, f, rules)
     expected = s["slow_mean"][f] + usual
     e["low"] = expected - half
@@ -70,15 +71,14 @@ def follow(  # type: ignore[no-untyped-def]
         day = np.empty(FEATURES)
         if number > s["slow_day"]:
             slow.features(s, frequent, day)
-            if not np.isnan(day[0]):
-                if frequent:
+            if s["slow_day"] > 0:
+                if frequent and not np.isnan(day[0]):
                     judge_day(row, at, received, offset, s, day, rules, frequent, event, out)
                 start = s["slow_day"] * DAY_MILLISECONDS - offset * 1000
                 start += rules["day_from"] if frequent else 0
                 out[1] = put_trend(buffer, out[1], patient, code, start, s, day, rules, vital)
-                frozen = s["slow_open"] > 0
-                for j in range(LIMITS):
-                    frozen = frozen or s["limits"][j]["open"] > 0
+            if not np.isnan(day[0]):
+                frozen = s["slow_open"] > 0 or s["limit_open"] > 0
                 slow.close(s, day, rules, frozen, frequent)
             missed = number - s["slow_day"] - (0 if np.isnan(day[0]) else 1)
             if frequent and missed > 0:

@@ -3,6 +3,8 @@
 Result lines that a decision brings stand behind those that the kernel had written by then.
 """
 
+from typing import Any
+
 import numpy as np
 
 from models import checklist, devices, joint, news2, report, triage
@@ -54,6 +56,11 @@ def _decide(partition: Partition, event: np.void) -> bytes:
     if kind == R.SCORE_CHANGED:
         _risk(partition, patient, event)
         return b""
+    if kind == R.SCORE_WAITS:
+        facts, measured = news2.facts_of(partition.catalog, event), int(event["measured"])
+        transition = triage.remark(patient.desk, news2.CAUSE, received, measured, facts)
+        partition.out.alerts += [transition] if transition is not None else []
+        return b""
     cause = None
     if kind == R.LIMIT_OPENED:
         cause = partition.reporter.limit(plan, vital, event)
@@ -61,34 +68,45 @@ def _decide(partition: Partition, event: np.void) -> bytes:
         cause = partition.reporter.gain(plan, vital, event)
         rule = gains_of(plan, code)[event["rule"]]
         if rule.symptoms:
-            if symptoms := checklist.reported(patient.desk, rule):
+            if symptoms := checklist.reported(patient.desk, rule.symptoms):
                 cause = checklist.told(partition.catalog, cause, symptoms)
             else:
                 patient.held[rule.rule] = cause
                 return b""
+    elif kind == R.GAIN_HOLDS:
+        name = gains_of(plan, code)[event["rule"]].rule
+        if name in patient.held:
+            newest = partition.reporter.gain(plan, vital, event)
+            patient.held[name] = checklist.refreshed(patient.held[name], newest)
+        return b""
     elif kind == R.ACUTE_OPENED:
         cause = partition.reporter.baseline(plan, vital, event)
     elif kind == R.TREND_OPENED:
-        cause = partition.reporter.trend(
-            plan, vital, event, bool(partition.vitals[series["vital"]]["frequent"])
-        )
+        cause = partition.reporter.trend(plan, vital, event, _has_nights(partition, event))
+    elif kind == R.TREND_SCORED:
+        cause = _borderline(partition, patient, plan, vital, event)
     elif kind == R.SILENCE_OPENED:
         cause = partition.reporter.silence(plan, vital, event)
     if cause is not None:
         raise_cause(partition, patient, cause, event)
         if kind == R.LIMIT_OPENED and patient.held:
-            args = partition.catalog, plan, patient.desk, patient.held, int(event["measured"]), received
+            measured, offset = int(event["measured"]), int(event["offset"])
+            args = partition.catalog, plan, patient.desk, patient.held, measured, received, offset
             for released in checklist.released(*args):
                 raise_cause(partition, patient, released, event)
         return b""
     if kind == R.LIMIT_CLEARED:
         limit = limits_of(plan, code)[event["rule"]]
-        group = "symptom" if vital.symptom else "limit"
-        clear_cause(partition, patient, f"{group}/{limit.direction}/{code}", limit.rule, received, event)
+        over = f"{'symptom' if vital.symptom else 'limit'}/{limit.direction}/{code}"
+        alert = triage.standing(patient.desk, over)
+        words = partition.reporter.eased(plan, vital, alert, limit, event) if alert else {}
+        clear_cause(partition, patient, over, limit.rule, received, event, words)
     elif kind == R.GAIN_CLEARED:
-        name = gains_of(plan, code)[event["rule"]].rule
-        patient.held.pop(name, None)
-        clear_cause(partition, patient, f"trend/gain/{code}", name, received, event)
+        ended = gains_of(plan, code)[event["rule"]]
+        patient.held.pop(ended.rule, None)
+        alert = triage.standing(patient.desk, f"trend/gain/{code}")
+        words = partition.reporter.gain_eased(plan, vital, alert, ended, event) if alert else {}
+        clear_cause(partition, patient, f"trend/gain/{code}", ended.rule, received, event, words)
     elif kind == R.ACUTE_CLEARED:
         clear_cause(partition, patient, f"baseline/acute-baseline/{code}", "acute-baseline", received, event)
     elif kind == R.TREND_CLEARED:
@@ -96,6 +114,31 @@ def _decide(partition: Partition, event: np.void) -> bytes:
     elif kind == R.SILENCE_CLEARED:
         clear_cause(partition, patient, f"silence/{code}", "silence", received, event)
     return b""
+
+
+def _borderline(
+    partition: Partition, patient: Patient, plan: Plan, vital: Vital, event: np.void
+) -> Cause | None:
+    """A day's change over days, of a vital that has a check-list: what alerts now, if anything."""
+    key = checklist.of_trend(vital.code)
+    held = patient.held.pop(key, None)
+    threshold = partition.rules.table[partition.state.rule_index[event["row"]]]["trend"][event["rule"]]
+    if not 0 < checklist.BORDERLINE * threshold <= event["score"]:
+        cause_ended = f"trend/{report.TREND}/{vital.code}"
+        clear_cause(partition, patient, cause_ended, checklist.RULE, int(event["received"]), event)
+        return None
+    cause = partition.reporter.trend(plan, vital, event, _has_nights(partition, event))
+    cause = checklist.borderline(cause, held)
+    symptoms = next(b.symptoms for b in plan.baselines if b.vital == vital.code)
+    if now := checklist.reported(patient.desk, symptoms):
+        return checklist.told(partition.catalog, cause, now)
+    patient.held[key] = cause
+    return None
+
+
+def _has_nights(partition: Partition, event: np.void) -> bool:
+    """Whether the vital of an event is measured so often that its nights are followed."""
+    return bool(partition.vitals[partition.state.series[event["row"]]["vital"]]["frequent"])
 
 
 def _window(partition: Partition, patient: Patient, plan: Plan, vital: Vital, event: np.void) -> bytes:
@@ -169,18 +212,27 @@ def raise_cause(partition: Partition, patient: Patient, cause: Cause, event: np.
 
 
 def clear_cause(
-    partition: Partition, patient: Patient, cause: str, rule: str, received: int, event: np.void | None
+    partition: Partition,
+    patient: Patient,
+    cause: str,
+    rule: str,
+    received: int,
+    event: np.void | None,
+    more: dict[str, Any] | None = None,
 ) -> None:
-    """Tell triage that a rule holds no more, with the reading that showed it."""
+    """Tell triage that a rule holds no more, with the reading that showed it, and what else is new then."""
     measured, facts = None, {}
     if event is not None:
-        series = partition.state.series[event["row"]]
-        decimals = partition.catalog.vitals[series["vital"]].decimals
+        vital = partition.catalog.vitals[partition.state.series[event["row"]]["vital"]]
         measured = int(event["measured"])
         facts = {
-            "value": round(float(event["value"]), decimals),
-            "last_points": report.last_points(event, decimals),
+            "value": round(float(event["value"]), vital.decimals),
+            "last_points": report.last_points(event, vital.decimals),
+            **(more or {}),
         }
+        alert = triage.standing(patient.desk, cause)
+        if alert is not None and set(alert.open_rules) == {rule}:
+            facts["explanation"] = partition.reporter.over(vital, alert, event)
     transition = triage.clear(patient.desk, cause, rule, received, measured, facts)
     if transition is not None:
         partition.out.alerts.append(transition)

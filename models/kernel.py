@@ -29,7 +29,6 @@ from models.record import (
     OPEN,
     PARTS,
     POINTS,
-    SCORE_CHANGED,
     SILENCE_CLEARED,
     SILENCE_OPENED,
     WINDOW_MILLISECONDS,
@@ -54,10 +53,12 @@ def score_news2(row, s, patient, vital, rule, offset, received, buffer, event, o
     )
     out[1] = put_score(buffer, out[1], patient, now, total, band, oldest, points)
     before = patient["band"]
-    if news2.step(patient, band, points, vital["part"], rule):
+    turn = news2.step(patient, band, points, vital["part"], rule)
+    if turn != 0:
         after = int(patient["band"])
-        e = emit(out, event, SCORE_CHANGED, row, after, 0, s, offset, now, received, now, float(total))
+        e = emit(out, event, turn, row, after, 0, s, offset, now, received, now, float(total))
         e["readings"] = before
+        e["days"] = int(patient["band_asked"])
         for part in range(PARTS):
             e["part_value"][part] = patient["part_value"][part]
             e["part_at"][part] = patient["part_at"][part]
@@ -147,16 +148,18 @@ def read_one(  # type: ignore[no-untyped-def]
         if rules["limits"][j]["direction"] == 0:
             break
         in_hours = limit.applies(rules["limits"][j], local, rules["day_from"], rules["day_until"])
-        decision = limit.step(s["limits"][j], rules["limits"][j], x, at, in_order, in_hours)
+        decision = limit.step(s, j, rules["limits"][j], x, at, in_order, in_hours)
         if decision == LIMIT_OPENED:
-            since = int(s["limits"][j]["since"]) * 1000
-            emit(out, event, decision, row, j, 0 if in_order else 1, s, offset, at, received, since, x)
+            since = int(s["limit_since"][j]) * 1000
+            e = emit(out, event, decision, row, j, 0 if in_order else 1, s, offset, at, received, since, x)
+            e["days"] = slow.not_ready(s, 0)
+            e["readings"] = acute.missing(s) if vital["frequent"] else 0
         elif decision == LIMIT_CLEARED:
             cleared |= 1 << j
     if cleared:
         for j in range(LIMITS - 1, -1, -1):  # the mildest first, so that what ends whole is told once
             if cleared >> j & 1:
-                since = int(s["limits"][j]["since"]) * 1000
+                since = int(s["limit_since"][j]) * 1000
                 emit(out, event, LIMIT_CLEARED, row, j, 0, s, offset, at, received, since, x)
     if not in_order:
         return ACCEPTED

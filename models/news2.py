@@ -51,6 +51,13 @@ def check_news2(news2: News2 | None) -> list[tuple[str, str]]:
     return out
 
 
+def excluded(news2: News2 | None) -> str:
+    """Why a plan that asks for NEWS2 gets none; "" when it does, or does not ask."""
+    if news2 is None or news2.population == "adult":
+        return ""
+    return f"nothing is computed for {news2.population}: NEWS2 is made for adults who are not pregnant"
+
+
 def compile_news2(news2: News2 | None) -> np.ndarray:
     """The NEWS2_RULE (1,) of a plan: scale 0 = off, without a [news2] or for those it is not made for."""
     rule = np.zeros(1, NEWS2_RULE)
@@ -67,21 +74,24 @@ def rule_of(band: int) -> str:
 
 
 def facts_of(catalog: Catalog, event: np.void) -> dict[str, Any]:
-    """What an alert about a score quotes: total, risk, parts with their ages, missing parts, the words."""
+    """What an alert about a score quotes: total, risk, parts with their ages, missing parts, the words.
+
+    `measure_again`: missing parts without which the risk cannot fall; the event names them by bits in `days`.
+    """
     now, total, band = int(event["measured"]), int(event["value"]), int(event["rule"])
-    parts, missing = [], []
+    parts, missing, asked = [], [], []
     for part, name in enumerate(PARTS):
         points, at = int(event["part_points"][part]), int(event["part_at"][part])
         told: dict[str, Any] = {"part": name}
         if at:
             told |= {"measured_at": rfc3339(at), "age_minutes": (now - at) // 60_000}
+        if at and part != OXYGEN:
+            told["value"] = round(float(event["part_value"][part]), catalog[name].decimals)
         if points == MISSING:
             missing.append(told)
-            continue
-        told |= {"points": points}
-        if part != OXYGEN:
-            told["value"] = round(float(event["part_value"][part]), catalog[name].decimals)
-        parts.append(told)
+            asked += [told] if int(event["days"]) >> part & 1 else []
+        else:
+            parts.append(told | {"points": points})
     return {
         "value": total,
         "unit": "{score}",
@@ -89,9 +99,11 @@ def facts_of(catalog: Catalog, event: np.void) -> dict[str, Any]:
         "partial": bool(missing),
         "parts": parts,
         "missing": missing,
+        "measure_again": [told["part"] for told in asked] or None,
         "since": rfc3339(now),
         "explanation": {
-            locale: words(locale, total, BANDS[band], parts, missing, catalog) for locale in texts.LOCALES
+            locale: words(locale, total, BANDS[band], parts, missing, asked, catalog)
+            for locale in texts.LOCALES
         },
     }
 

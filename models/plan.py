@@ -13,7 +13,7 @@ from models.catalog import Catalog
 from models.decode import is_name
 from models.joint import Joint, check_joint
 from models.news2 import News2, check_news2
-from models.record import DAYS, GAINS, LIMITS
+from models.record import DAYS, GAINS, LIMITS, RECENT
 from models.rivers.plan import Estimator, check_estimators
 from models.strict import LONGEST, Complaint, Seconds, nearest
 
@@ -23,6 +23,7 @@ Severity = Literal["low", "medium", "high"]
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A clinician's limit: opens at the `readings`-th breach in a row, clears on the safe side of `clear`.
 
+    `within` and `lasting` ask how long those breaches span, `clear_lasting` how long the safe side must last.
     With `of` = "personal-best", value and clear are percentages of the plan's personal best of that vital.
     """
 
@@ -37,6 +38,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lasting: Seconds = 0.0  # seconds from the first of them to the one that opens
     when: Literal["always", "day", "night"] = "always"
     of: Literal["", "personal-best"] = ""
+    clear_lasting: Seconds = 0.0  # seconds that every reading must be on the safe side of clear
 
 
 class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,13 +73,15 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Departures from the patient's own normal that matter.
 
     acute: threshold of the acute score, 0 = off. trend: which side of the usual level is watched over
-    days; the thresholds are the cohort's (models/calibration.py), made for a budget of alerts.
+    days; the thresholds are the cohort's (models/calibration.py), made for a budget of alerts. symptoms:
+    half of a threshold is enough while a limit of the plan on one of them is passed (models/checklist.py).
     """
 
     vital: str
     acute: float
     trend: Literal["off", "above", "below", "both"]
     severity: Severity
+    symptoms: tuple[str, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -188,10 +192,16 @@ def _check_limits(plan: Plan, catalog: Catalog) -> list[Complaint]:
                 problem = f"no {limit.vital} is ever {given:g} {vital.unit}"
                 remedy = f"a plausible one is {vital.minimum:g} to {vital.maximum:g}; mind the unit"
                 out.append((f"{where}.{key}", problem, remedy))
-        if limit.lasting < 0 or 0 < limit.within < limit.lasting:
-            out.append((f"{where}.lasting", "is longer than within", "let within be longer"))
+        if limit.lasting < 0 or 0 < limit.within < 2 * limit.lasting:
+            problem = "is negative, or more than half of within"
+            out.append((f"{where}.lasting", problem, "let within be twice as long at least, or 0 for any"))
+        if not 0 <= limit.clear_lasting <= LONGEST:
+            out.append((f"{where}.clear_lasting", "is out of range", 'write clear_lasting = "15min"'))
         if not 1 <= limit.readings <= 100:
             out.append((f"{where}.readings", f"{limit.readings} is out of range", "give 1 to 100"))
+        elif limit.within and limit.readings > RECENT:  # as far as readings are remembered one by one
+            problem = f"{limit.readings} are too many with within"
+            out.append((f"{where}.readings", problem, f"give 1 to {RECENT}, or say lasting instead"))
         if not 0 <= limit.within <= LONGEST:
             out.append(
                 (f"{where}.within", "is out of range", "give a duration up to ten years, or 0 for any")
@@ -218,10 +228,7 @@ def _check_others(plan: Plan) -> list[Complaint]:
             out.append((f"{where}.amount", "is not above 0", "give the gain that alerts"))
         if gain.clear >= gain.amount:
             out.append((f"{where}.clear", "is not below amount", "give a smaller gain at which it is over"))
-        for symptom in gain.symptoms:
-            if symptom not in {limit.vital for limit in plan.limits}:
-                remedy = f"add [[limits]] that say when {symptom} counts, or leave it out"
-                out.append((f"{where}.symptoms", f"no limit of the plan is on {symptom}", remedy))
+        out += _check_symptoms(where, gain.symptoms, plan)
     if plan.dry_weight < 0:
         out.append(("dry_weight", "is negative", "give kg, or leave it out"))
     if len(plan.gains) > GAINS:
@@ -236,7 +243,26 @@ def _check_others(plan: Plan) -> list[Complaint]:
         if baseline.acute < 0:
             where = f"baselines[{baseline.vital}].acute"
             out.append((where, "is negative", "give a threshold, 0 is off"))
+        where = f"baselines[{baseline.vital}]"
+        out += _check_symptoms(where, baseline.symptoms, plan)
+        if baseline.symptoms and baseline.trend == "off":
+            remedy = "say which change over days is borderline, or leave symptoms out"
+            out.append((f"{where}.trend", "is off, so symptoms say nothing", remedy))
     return out
+
+
+def _check_symptoms(where: str, symptoms: tuple[str, ...], plan: Plan) -> list[Complaint]:
+    """A check-list names symptoms of which the plan says when they count."""
+    limited = {limit.vital for limit in plan.limits}
+    return [
+        (
+            f"{where}.symptoms",
+            f"no limit of the plan is on {symptom}",
+            f"add [[limits]] that say when {symptom} counts, or leave it out",
+        )
+        for symptom in symptoms
+        if symptom not in limited
+    ]
 
 
 def plan_record(plan: Plan) -> bytes:

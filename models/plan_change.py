@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models import joint, news2
+from models import checklist, joint, news2, report
 from models.decisions import clear_cause
 from models.decode import Other
 from models.partition import Partition
@@ -54,6 +54,11 @@ def _apply(partition: Partition, patient: Patient, before: Plan, plan: Plan, rec
         _keep_limits(partition, patient, series, before, plan, code, group, received)
         _keep_gains(partition, patient, series, before, plan, code, received)
         _expect(partition, patient, series, row, plan, code, received)
+    for baseline in before.baselines:
+        if baseline.symptoms and baseline not in plan.baselines:
+            patient.held.pop(checklist.of_trend(baseline.vital), None)
+            cause = f"trend/{report.TREND}/{baseline.vital}"
+            clear_cause(partition, patient, cause, checklist.RULE, received, None)
 
 
 def _keep_limits(
@@ -67,14 +72,19 @@ def _keep_limits(
     received: int,
 ) -> None:
     """Limits that another plan keeps go on, maybe in another place; those that it dropped resolve."""
-    old = {limit: series["limits"][j].copy() for j, limit in enumerate(limits_of(before, code))}
-    kept = limits_of(plan, code)
-    series["limits"] = np.zeros_like(series["limits"])
+    old, kept = limits_of(before, code), limits_of(plan, code)
+    was = series.copy()
+    for name in ("limit_since", "limit_pending", "limit_open", "recent_breach"):
+        series[name] = np.zeros_like(series[name])
     for j, limit in enumerate(kept):
         if limit in old:
-            series["limits"][j] = old[limit]
-    for limit, was in old.items():
-        if was["open"] and limit not in kept:
+            i = old.index(limit)
+            for name in ("limit_since", "limit_pending"):
+                series[name][j] = was[name][i]
+            for name in ("limit_open", "recent_breach"):
+                series[name] |= (was[name] >> i & 1) << j
+    for i, limit in enumerate(old):
+        if was["limit_open"] >> i & 1 and limit not in kept:
             clear_cause(partition, patient, f"{group}/{limit.direction}/{code}", limit.rule, received, None)
 
 
@@ -104,7 +114,8 @@ def _forget_risk(partition: Partition, patient: Patient, received: int) -> None:
     record = partition.state.patients[patient.row]
     if record["band"]:
         clear_cause(partition, patient, news2.CAUSE, news2.rule_of(int(record["band"])), received, None)
-    record["band"] = record["band_readings"] = record["band_next"] = record["band_parts"] = 0
+    for name in ("band", "band_readings", "band_next", "band_parts", "band_asked"):
+        record[name] = 0
 
 
 def _expect(

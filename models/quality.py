@@ -56,4 +56,5 @@ def remember(s, at, x):  # type: ignore[no-untyped-def]
         s["floor"] = max(s["floor"], left * 1000 + 999)
     s["recent_seconds"][i] = at // 1000
     s["recent_mark"][i] = mark(at, x)
+    s["recent_breach"][i] = 0
     s["recent_next"] = (i + 1) % RECENT

@@ -51,8 +51,6 @@ WINDOW = np.dtype(
     align=True,
 )
 
-LIMIT_STATE = np.dtype([("since", "u4"), ("pending", "u1"), ("open", "u1")], align=True)
-
 CHANNELS: Final = 5  # calibrated channels of the acute baseline; three record channels follow them
 PROFILE: Final = 48  # half hours of a day
 CONTEXTS: Final = 48  # hours of a weekday, then hours of a weekend day
@@ -75,10 +73,14 @@ SERIES = np.dtype(
         ("silent", "u1"),
         ("recent_next", "u1"),
         ("point_next", "u1"),
+        ("limit_open", "u1"),  # bits of the limits whose alert stands
         ("current", "i4", (4,)),  # newest window number of each size
         ("recent_seconds", "u4", (RECENT,)),
         ("recent_mark", "u2", (RECENT,)),
-        ("limits", LIMIT_STATE, (LIMITS,)),
+        ("recent_breach", "u1", (RECENT,)),  # bits of the limits that it passed, until an alert told of it
+        # the limits (models/score/limit.py): the breaches in a row that may open, or what may clear
+        ("limit_since", "u4", (LIMITS,)),  # second of the first of them
+        ("limit_pending", "u1", (LIMITS,)),  # how many, at most 255
         ("gain_open", "u1", (GAINS,)),
         ("day_newest", "i4"),  # the newest day in day_mean; 0 = none yet
         ("day_mean", "f4", (DAYS,)),  # by day number modulo DAYS; NaN = no reading
@@ -161,6 +163,7 @@ PATIENT = np.dtype(
         ("band_readings", "u1"),  # scores in a row that would change it
         ("band_next", "u1"),  # what they would change it to
         ("band_parts", "u1"),  # bits of the parts whose points made it
+        ("band_asked", "u1"),  # bits of those whose new measurement was asked for, since they are missing
     ],
     align=True,
 )
@@ -172,6 +175,7 @@ LIMIT_RULE = np.dtype(
         ("clear", "f8"),
         ("within", "i8"),  # milliseconds; 0 = no bound
         ("lasting", "i8"),  # milliseconds from the first breach to the one that opens
+        ("clear_lasting", "i8"),  # milliseconds on the safe side until it is over
         ("direction", "i1"),  # +1 above, -1 below, 0 = no rule in this place
         ("readings", "u1"),
         ("when", "u1"),  # 0 always, 1 day, 2 night
@@ -184,6 +188,7 @@ GAIN_RULE = np.dtype(
         ("clear", "f8"),
         ("base", "f8"),  # the dry weight; 0 = the lowest daily mean of the days before
         ("days", "i4"),
+        ("beside", "u1"),  # 1 = it counts only beside a symptom (models/checklist.py)
     ],
     align=True,
 )
@@ -202,6 +207,7 @@ RULE_SET = np.dtype(
         ("every", "i8"),  # milliseconds between expected readings plus grace; 0 = none expected
         ("acute", "f8"),  # threshold of the acute score; 0 = off
         ("trend", "f8", (TRENDS,)),  # thresholds of change over days; 0 = off
+        ("trend_beside", "u1"),  # 1 = its score is told, for it counts beside a symptom too
         ("slow", slow_parameters.PARAMETERS),
         ("cohort", "f8", (FEATURES,)),  # variance between days of a usual patient; 0 = not known
         ("day_from", "i8"),  # local milliseconds of the day
@@ -240,6 +246,8 @@ SILENCE_OPENED, SILENCE_CLEARED = 9, 10
 CLOCK_AHEAD, IMPOSSIBLE_VALUE, DEVICE_HEARD = 11, 12, 13  # for models/devices.py
 SCORE_CHANGED = 14
 WINDOW_CLOSED = 15  # told for the first time; only where the patient's `told_windows` asks for its size
+GAIN_HOLDS, TREND_SCORED = 16, 17  # each reading, and each day, of what counts beside a symptom
+SCORE_WAITS = 18  # a risk would fall, but a part that made it is missing
 
 # What WINDOW_CLOSED hands over, in this order; `count` is in readings, all others in the vital's unit.
 WINDOW_FEATURES: Final = ("mean", "standard_deviation", "min", "max", "first", "last", "count")

@@ -7,18 +7,19 @@ import numpy as np
 
 from models import devices, texts
 from models.catalog import Catalog, Vital
-from models.plan import Plan
+from models.plan import Gain, Limit, Plan
 from models.record import POINTS
 from models.rules import allowance, expectation_of, gains_of, limits_of
 from models.score import slow
 from models.score.acute import CHANNEL_NAMES
 from models.times import rfc3339
-from models.triage import Cause
+from models.triage import SEVERITIES, Alert, Cause
 
 SILENCE_SEVERITY = "medium"
 # Readings that are lost already are medium, those that will be lost are low.
 TECHNICAL_SEVERITY = {devices.CLOCK: "medium", devices.BURST: "medium", devices.BATTERY: "low"}
 TREND = "own-normal"  # the rule of change over days against the patient's own normal
+TREND_BESIDE = "own-normal-with-symptoms"  # of a borderline one beside a symptom (models/checklist.py)
 
 
 class Reporter:
@@ -51,9 +52,50 @@ class Reporter:
         kind = "symptom" if vital.symptom else "limit"
         facts = self._facts(vital, event, explanation)
         facts["limit"] = limit if not rule.of else round(limit, vital.decimals)
+        facts["learning"] = _learning(plan, vital, event)
         if rule.of:
             facts["personal_best"] = {"value": best, "percent": round(100 * value / best)}
         return self._cause(f"{kind}/{rule.direction}", kind, vital, rule.rule, rule.severity, event, facts)
+
+    def eased(self, plan: Plan, vital: Vital, alert: Alert, rule: Limit, event: np.void) -> dict[str, Any]:
+        """What a standing alert quotes once its gravest limit holds no more, but a milder one does."""
+        rest = [limit for limit in limits_of(plan, vital.code) if limit.rule in alert.open_rules]
+        milder = next((limit for limit in rest if limit != rule), None)
+        if milder is None or SEVERITIES.index(milder.severity) >= SEVERITIES.index(rule.severity):
+            return {}
+        bound, clear = plan.bounds(milder)
+        lasting, above = round(milder.clear_lasting * 1000), milder.direction == "above"
+        explanation = {}
+        for locale, words in alert.facts["explanation"].items():
+            now, end = (texts.number(x, vital.decimals, locale) for x in (float(event["value"]), clear))
+            more = texts.eased(locale, now, texts.unit(vital.unit), end, above, lasting)
+            explanation[locale] = words + more
+        return {"limit": bound if not milder.of else round(bound, vital.decimals), "explanation": explanation}
+
+    def over(self, vital: Vital, alert: Alert, event: np.void) -> dict[str, str]:
+        """What an alert says once it is over: why it opened, and the value that ended it."""
+        value, gone = float(event["value"]), alert.kind == "silence" or alert.rule in (TREND, TREND_BESIDE)
+        kind = "symptom" if alert.kind == "symptom" and value == 0 else alert.kind if gone else ""
+        explanation = {}
+        for locale, words in alert.facts["explanation"].items():
+            shown = texts.number(value, vital.decimals, locale)
+            ended = texts.over(locale, shown, texts.unit(vital.unit))
+            explanation[locale] = words + (texts.over_again(locale, kind) if kind else ended)
+        return explanation
+
+    def gain_eased(
+        self, plan: Plan, vital: Vital, alert: Alert, rule: Gain, event: np.void
+    ) -> dict[str, Any]:
+        """The same of gains."""
+        rest = [gain for gain in plan.gains if gain.rule in alert.open_rules and gain != rule]
+        if not rest or any(SEVERITIES.index(g.severity) >= SEVERITIES.index(rule.severity) for g in rest):
+            return {}
+        worst = max(rest, key=lambda gain: SEVERITIES.index(gain.severity))
+        explanation = {}
+        for locale, words in alert.facts["explanation"].items():
+            now = texts.number(float(event["value"]), vital.decimals, locale)
+            explanation[locale] = words + texts.gain_eased(locale, now, texts.unit(vital.unit), worst.days)
+        return {"limit": round(plan.gained(worst)[0], vital.decimals + 1), "explanation": explanation}
 
     def gain(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
         """Weight was gained over days, or over the dry weight."""
@@ -117,16 +159,15 @@ class Reporter:
         value, expected, low, high = (float(event[f]) for f in ("value", "expected", "low", "high"))
         if channel == "variability":  # kept as a logarithm, told as a standard deviation
             value, expected, low, high = (math.exp(x) for x in (value, expected, low, high))
-        decimals = vital.decimals + 1
+        decimals, shown_decimals = vital.decimals + 1, max(1, vital.decimals)
         since, days = int(event["since"]) + int(event["offset"]) * 1000, int(event["days"])
         explanation = {}
         for locale in texts.LOCALES:
-            shown, distance, lowest, highest = (
-                texts.number(x, decimals, locale) for x in (value, abs(value - expected), low, high)
+            numbers = (
+                texts.number(x, shown_decimals, locale)
+                for x in (value, abs(value - expected), expected, low, high)
             )
-            what = texts.departure(
-                locale, channel, nights, texts.unit(vital.unit), shown, distance, lowest, highest
-            )
+            what = texts.departure(locale, channel, nights, texts.unit(vital.unit), *numbers)
             when = texts.lasting(locale, nights, since // 86_400_000 % 7, days, int(event["readings"]))
             colon = " :" if locale == "fr" else ":"
             explanation[locale] = f"{vital.names[locale]}{colon} {what} {when}"
@@ -234,6 +275,18 @@ class Reporter:
             "last_points": last_points(event, vital.decimals),
             "explanation": explanation,
         }
+
+
+def _learning(plan: Plan, vital: Vital, event: np.void) -> dict[str, int] | None:
+    """What the patient's own normal still misses, where the plan watches it; None when it is known."""
+    baseline = next((b for b in plan.baselines if b.vital == vital.code), None)
+    if baseline is None:
+        return None
+    missing = {
+        "missing_days": int(event["days"]) if baseline.trend != "off" else 0,
+        "missing_readings": int(event["readings"]) if baseline.acute else 0,
+    }
+    return {name: count for name, count in missing.items() if count} or None
 
 
 def _severity(plan: Plan, vital: Vital) -> str:

@@ -74,16 +74,23 @@ class RuleSets:
             rule["every"] = allowance(expectation) if expectation else 0
             rule["acute"] = baseline.acute if baseline else 0.0
             rule["trend"] = trends(baseline.trend if baseline else "off", calibration)
+            rule["trend_beside"] = bool(baseline and baseline.symptoms)
             rule["slow"] = self._slow
             rule["cohort"] = msgspec.structs.astuple(calibration.variance)
             for j, limit in enumerate(limits):
                 direction = 1 if limit.direction == "above" else -1
                 within = round(limit.within * 1000)
                 lasting = round(limit.lasting * 1000)
-                row = (*bounds[j], within, lasting, direction, limit.readings, WHEN[limit.when])
+                clearing = round(limit.clear_lasting * 1000)
+                row = (*bounds[j], within, lasting, clearing, direction, limit.readings, WHEN[limit.when])
                 rule["limits"][0, j] = row
             for j, gain in enumerate(gains):
-                rule["gains"][0, j] = (*plan.gained(gain), plan.dry_weight if gain.of else 0.0, gain.days)
+                rule["gains"][0, j] = (
+                    *plan.gained(gain),
+                    plan.dry_weight if gain.of else 0.0,
+                    gain.days,
+                    bool(gain.symptoms),
+                )
             rule["news2"] = compile_news2(plan.news2)
             self._index[key] = len(self.table)
             self.table = np.concatenate([self.table, rule])

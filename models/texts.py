@@ -71,6 +71,44 @@ def limit(
     return f"{name} {value} {unit}, {side} the care plan's limit of {bound} {unit}{often}."
 
 
+def eased(locale: str, value: str, unit: str, clear: str, above: bool, lasting: int) -> str:
+    """The gravest limit holds no more but a milder one does, after the sentence about the gravest."""
+    if locale == "fr":
+        often = f" pendant {duration(lasting, locale)}" if lasting else ""
+        side = "moins" if above else "plus"
+        end = f"{clear} {unit} ou {side}{often}"
+        return f" Maintenant {value} {unit} : moins grave ; l'alerte prend fin à {end}."
+    often = f" for {duration(lasting, locale)}" if lasting else ""
+    side = "below" if above else "above"
+    return f" Now {value} {unit}: less grave; the alert ends at {clear} {unit} or {side}{often}."
+
+
+def over(locale: str, value: str, unit: str) -> str:
+    """The alert is over, with the value that ended it, after its sentence."""
+    return (
+        f" Maintenant {value} {unit} : terminé." if locale == "fr" else f" Now {value} {unit}: over."
+    ).replace("  ", " ")
+
+
+def over_again(locale: str, kind: str) -> str:
+    """The alert is over where no single value ended it: a symptom, a silence, a change over days."""
+    words = {
+        "symptom": ("No longer reported.", "N'est plus signalé."),
+        "silence": ("Measured again.", "De nouveau mesuré."),
+        "trend": ("Back to the usual.", "Revenu à l'habituel."),
+    }
+    return f" {words[kind][locale == 'fr']}"
+
+
+def gain_eased(locale: str, value: str, unit: str, days: int) -> str:
+    """The gravest gain is over but a milder one is not; days 0: the gain over the dry weight."""
+    if locale == "fr":
+        still = f"le gain sur {days} jours" if days else "le gain au-dessus du poids sec"
+        return f" Maintenant {value} {unit} : moins grave ; {still} compte encore."
+    still = f"the gain over {days} days" if days else "the gain over the dry weight"
+    return f" Now {value} {unit}: less grave; {still} still counts."
+
+
 def personal_best(locale: str, percent: int, best: str, unit: str) -> str:
     """How a value stands to the patient's personal best, after the sentence about its limit."""
     if locale == "fr":
@@ -113,6 +151,16 @@ def beside(locale: str, symptoms: list[str]) -> str:
     return f" Reported at the same time: {names}."
 
 
+def last_measured(locale: str, local: int) -> str:
+    """When a value of an earlier day was measured, after its sentence; local ms."""
+    return f" {'Dernière mesure :' if locale == 'fr' else 'Last measured on'} {moment(local, locale)}."
+
+
+def not_alone(locale: str) -> str:
+    """A borderline change counts only beside a symptom."""
+    return " Seul, cet écart n'alerterait pas." if locale == "fr" else " Alone, this would not alert."
+
+
 def acute(locale: str, name: str, value: str, unit: str, low: str, high: str, readings: int, ch: int) -> str:
     """A departure from the patient's own normal, with the band that was expected."""
     what = _CHANNELS[CHANNEL_NAMES[ch]]
@@ -151,7 +199,15 @@ def moment(local: int, locale: str) -> str:
 
 
 def departure(
-    locale: str, channel: str, nights: bool, unit: str, value: str, distance: str, low: str, high: str
+    locale: str,
+    channel: str,
+    nights: bool,
+    unit: str,
+    value: str,
+    distance: str,
+    usual: str,
+    low: str,
+    high: str,
 ) -> str:
     """How nights (or days) differ from the usual: in level, variability or rhythm."""
     if locale == "fr":
@@ -161,13 +217,13 @@ def departure(
             return f"écart entre jour et nuit de {value} {unit} au lieu de {low} à {high} {unit}"
         side = "au-dessus" if channel == "above" else "au-dessous"
         who = "nuits" if nights else f"{value} {unit},"
-        return f"{who} {distance} {unit} {side} de l'habituel ({low} à {high} {unit})"
+        return f"{who} {distance} {unit} {side} de l'habituel : {usual} ({low} à {high}) {unit},"
     if channel == "variability":
         return f"nights vary by {value} {unit} instead of {low} to {high} {unit}"
     if channel == "rhythm":
         return f"day and night differ by {value} {unit} instead of {low} to {high} {unit}"
     who = "nights" if nights else f"{value} {unit},"
-    return f"{who} {distance} {unit} {channel} the usual {low} to {high} {unit}"
+    return f"{who} {distance} {unit} {channel} the usual {usual} ({low} to {high}) {unit}"
 
 
 def lasting(locale: str, nights: bool, weekday: int, days: int, learned: int) -> str:

@@ -9,12 +9,6 @@ __all__ = ["LOCALES", "estimator", "failure", "joint"]
 
 _SIZES: Final = {"1m": ("1 minute", "1 minute"), "15m": ("15 minutes", "15 minutes")}
 _SIZES_LONG: Final = {"1h": ("1 hour", "1 heure"), "1d": ("1 day", "1 jour")}
-_NAMES: Final = {
-    "mean": ("mean", "moyenne"),
-    "standard_deviation": ("standard deviation", "écart type"),
-    "min": ("lowest", "minimum"),
-    "max": ("highest", "maximum"),
-}
 
 
 def estimator(
@@ -32,21 +26,22 @@ def estimator(
     french = locale == "fr"
     length = {**_SIZES, **_SIZES_LONG}[size][french]
     shown = f"{number(score, 3, locale)} (> {number(score_above, 3, locale)})"
-    values = ", ".join(
-        f"{words[french]} {number(window[key], vital.decimals + 1, locale)} {unit(vital.unit)}".rstrip()
-        for key, words in _NAMES.items()
-    )
+    names = ("mean", "min", "max", "standard_deviation")
+    mean, low, high, spread = (number(window[name], vital.decimals + 1, locale) for name in names)
+    mean = f"{mean} {unit(vital.unit)}".rstrip()
     title = vital.names[locale]
     if french:
         often = f", {readings} fenêtres de suite" if readings > 1 else ""
         return (
             f"{title} : l'estimateur {name} juge inhabituelle la fenêtre de {length}, score {shown}{often}. "
-            f"Fenêtre de {int(window['count'])} mesures : {values}. Appris sur {learned} fenêtres."
+            f"Moyenne de {int(window['count'])} mesures {mean} ({low} à {high}, écart type {spread}). "
+            f"Appris sur {learned} fenêtres."
         )
     often = f", {readings} windows in a row" if readings > 1 else ""
     return (
         f"{title}: the estimator {name} finds the window of {length} unusual, score {shown}{often}. "
-        f"Window of {int(window['count'])} readings: {values}. Learned from {learned} windows."
+        f"Mean of {int(window['count'])} readings {mean} ({low} to {high}, standard deviation {spread}). "
+        f"Learned from {learned} windows."
     )
 
 
@@ -60,9 +55,7 @@ def failure(locale: str, name: str, error: str) -> str:
     return f"The care plan's estimator {name} failed ({error}) and learns anew; all other rules go on."
 
 
-def joint(
-    locale: str, shares: list[tuple[Vital, float, float, float]], distance: float, days: int, readings: int
-) -> str:
+def joint(locale: str, shares: list[tuple[Vital, float, float, float]], days: int, readings: int) -> str:
     """Several vitals left their usual interplay: (vital, value, usual, share 0-1), largest share first."""
     french = locale == "fr"
     parts = []
@@ -72,13 +65,12 @@ def joint(
         instead = f"au lieu de {usual}" if french else f"instead of {usual}"
         percent = f"{round(100 * share)} %" if french else f"{round(100 * share)}%"
         parts.append(f"{name} {shown} {unit(vital.unit)} {instead} ({percent})")
-    shown = number(distance, 1, locale)
     if french:
         return (
-            f"Plusieurs paramètres s'écartent ensemble de l'habituel, distance {shown}, "
-            f"{readings} heures de suite (part de chacun) : {', '.join(parts)}. Référence de {days} jours."
+            f"Plusieurs paramètres s'écartent ensemble de l'habituel, {readings} heures de suite "
+            f"(part de chacun) : {', '.join(parts)}. Référence de {days} jours."
         )
     return (
-        f"Several vitals depart together from the usual, distance {shown}, {readings} hours in a row "
+        f"Several vitals depart together from the usual, {readings} hours in a row "
         f"(each one's share): {', '.join(parts)}. Baseline of {days} days."
     )

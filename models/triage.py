@@ -151,6 +151,15 @@ def raise_alert(
     return _transition(desk, alert, "opened", cause.received_at, cause.measured_at, None, features)
 
 
+def remark(desk: Desk, cause: str, received: int, measured: int, facts: dict[str, Any]) -> Transition | None:
+    """Something new to say of a standing alert, whose severity and status stay."""
+    alert = standing(desk, cause)
+    if alert is None:
+        return None
+    alert.facts = {**alert.facts, **facts}
+    return _transition(desk, alert, "updated", received, measured, alert.severity)
+
+
 def clear(
     desk: Desk, cause: str, rule: str, received: int, measured: int | None, facts: dict[str, Any]
 ) -> Transition | None:

@@ -9,7 +9,7 @@ from numba import njit
 
 from models.record import DAY, FEATURES, TRENDS
 from models.rollup import standard_deviation, start_of
-from models.score import news2, ramp, slow
+from models.score import acute, news2, ramp, slow
 from models.text import put, put_fixed, put_integer
 
 # GMI (%) = 3.31 + 0.02392 x mean glucose in mg/dL (Bergenstal et al., Diabetes Care 2018;41:2275-2280)
@@ -150,23 +150,29 @@ def put_score(buffer, at, patient, measured, total, band, oldest, points):  # ty
 
 @njit
 def put_trend(buffer, at, patient, code, measured, s, day, rules, vital):  # type: ignore[no-untyped-def]
-    """A closed day: its features, what was expected of each, days still missing, and the channels' scores.
+    """A closed day: what each baseline still misses, the features, what was expected, the channels' scores.
 
-    `..._variance` is the patient's own variance between days: a calibration's cohort is made of them.
+    A day without features (too few readings at night, or the course of the day not known yet) is told too, so
+    that everyone sees what is being learned. Of a frequent vital also the readings that the acute baseline
+    misses. `..._variance` is the patient's own variance between days: a calibration's cohort is made of them.
     """
     at = put_key(buffer, at, b"trend", patient, code)
     separator = 32
-    for f in range(FEATURES):
-        if np.isnan(day[f]):
-            continue
+    if vital["frequent"]:
+        at = put_integer(buffer, put(buffer, at, b" acute_missing_readings="), acute.missing(s))
+        at = put(buffer, at, b"i")
+        separator = 44
+    for f in range(FEATURES if vital["frequent"] else 1):
         name = b"level" if f == 0 else (b"variability" if f == 1 else b"rhythm")
         buffer[at] = separator
         separator = 44
-        at = put(buffer, at + 1, name)
+        at = put(buffer, put(buffer, at + 1, name), b"_missing_days=")
+        at = put(buffer, put_integer(buffer, at, slow.not_ready(s, f)), b"i")
+        if np.isnan(day[f]):
+            continue
+        at = put_name(buffer, at, name)
         usual = ramp.week(s, int(s["slow_day"])) if f == 0 else 0.0
         at = put_fixed(buffer, put(buffer, at, b"="), day[f] + usual, 3)
-        at = put(buffer, put_name(buffer, at, name), b"_missing_days=")
-        at = put(buffer, put_integer(buffer, at, slow.not_ready(s, f)), b"i")
         if slow.not_ready(s, f) == 0:
             at = put(buffer, put_name(buffer, at, name), b"_expected=")
             at = put_fixed(buffer, at, s["slow_mean"][f] + usual, 3)

@@ -49,6 +49,46 @@ OWN_PLAN = {
             "clear": 95.0,
             "severity": "medium",
             "when": "night",
+        },
+        {
+            "rule": "blood-glucose-below-150",
+            "vital": "blood-glucose",
+            "direction": "below",
+            "value": 150.0,
+            "clear": 160.0,
+            "severity": "low",
+            "readings": 2,
+            "lasting": 60.0,
+            "within": 600.0,
+            "clear_lasting": 120.0,
+        },
+        {
+            "rule": "breathlessness-above-5",
+            "vital": "breathlessness",
+            "direction": "above",
+            "value": 5.0,
+            "clear": 3.0,
+            "severity": "low",
+        },
+    ],
+    "gains": [
+        {
+            "rule": "gain-beside-breathlessness",
+            "vital": "body-weight",
+            "amount": 1.0,
+            "clear": 0.5,
+            "severity": "low",
+            "days": 3,
+            "symptoms": ["breathlessness"],
+        }
+    ],
+    "baselines": [
+        {
+            "vital": "body-weight",
+            "acute": 0.0,
+            "trend": "above",
+            "severity": "low",
+            "symptoms": ["breathlessness"],
         }
     ],
     "joint": {"vitals": ["heart-rate", "spo2", "respiratory-rate"]},
@@ -161,12 +201,20 @@ def logs(draw: st.DrawFn, hostile: bool = True, size: int = 60) -> list[Entry]:
             out.append(Entry(now, TICK, ""))
         elif kind == 4:
             out.append(Entry(now, draw(st.sampled_from(CALIBRATIONS)), ""))
-        elif kind == 5:  # days of weights that end higher than they began
+        elif kind == 5:  # days of weights that end higher than they began, and a symptom
+            if draw(st.booleans()):
+                out.append(Entry(now, plan_of(patient), patient))
+            gained = draw(st.sampled_from((0.8, 5)))
             for i in range(14):
-                out.append(
-                    Entry(now, reading(patient, "body-weight", 70 + i % 3 + 5 * (i > 11), now), patient)
-                )
+                x = 70 + i % 3 / 4 + gained * (i > 11)
+                out.append(Entry(now, reading(patient, "body-weight", x, now), patient))
                 now += 86_400_000
+            out.append(Entry(now, reading(patient, "breathlessness", 8, now), patient))
+        elif kind == 7 and hostile:  # a confusion that nobody asks about again
+            out.append(Entry(now, plan_of(patient, NEWS2[1]), patient))
+            for later, vital, x in ((0, "consciousness", 1), (50_000_000, "spo2", 97), (1000, "spo2", 98)):
+                now += later
+                out.append(Entry(now, reading(patient, vital, x, now), patient))
         elif kind == 6 and hostile:
             out.append(Entry(now, draw(st.sampled_from(HOSTILE)), ""))
         else:

@@ -57,6 +57,11 @@ class Story:
         """Another plan takes hold."""
         self._put(when, plan_record(plan))
 
+    def reset(self, when: str, vital: str) -> None:
+        """The learning of a vital begins anew."""
+        action = {"kind": "action", "patient": PATIENT, "action": "reset-learning", "by": "n-4"}
+        self._put(when, json.dumps({**action, "vital": vital}).encode())
+
     def calibrate(self, when: str, likelihood: dict[str, Any]) -> None:
         """What verdicts taught takes hold."""
         record = {"kind": "calibration", "programme": "*", "version": "1", "likelihood": likelihood}

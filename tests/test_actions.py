@@ -60,6 +60,44 @@ def test_a_dry_run_tells_and_sends_nothing(tmp_path: Path, plans: Path) -> None:
     assert not (tmp_path / "log").exists()
 
 
+NEWS2 = """
+[[plan]]
+patient = "{}"
+template = "default"
+[plan.news2]
+population = "{}"
+scale = 2
+oxygen = "air"
+"""
+TOGETHER = """
+[plan.joint]
+vitals = ["heart-rate", "spo2"]
+[[plan.estimators]]
+name = "gaussian"
+vital = "heart-rate"
+window = "1h"
+score_above = 0.99
+severity = "low"
+pipeline = [{ estimator = "anomaly.GaussianScorer" }]
+"""
+
+
+def test_what_a_plan_watches_together_is_told_and_for_whom_news2_is_not_computed(
+    tmp_path: Path, plans: Path
+) -> None:
+    child, adult = NEWS2.format("p-child", "under-16"), NEWS2.format("p-adult", "adult")
+    plans.write_text(PLANS + child + adult + TOGETHER)
+    text = vigie(tmp_path / "log", "plan", "apply", str(plans), "--dry-run")
+    reason = "news2: nothing is computed for under-16: NEWS2 is made for adults who are not pregnant"
+    assert f"p-child: {reason}" in text
+    assert "1 estimators, heart-rate + spo2 together, NEWS2 on SpO2 scale 2" in text
+    assert text.count("NEWS2 on SpO2") == 1
+    assert "2 of 4 plans ask for no NEWS2" in text
+    checked = vigie(tmp_path / "log", "check", "--plans", str(plans))
+    assert f"plan[p-child].{reason}" in checked
+    assert "with 4 plans, NEWS2 in 1 of them" in checked
+
+
 def test_one_faulty_plan_keeps_all_of_them_from_being_sent(tmp_path: Path, plans: Path) -> None:
     plans.write_text(PLANS.replace("clear = 140", "clear = 160"))
     assert "wrong side" in vigie(tmp_path / "log", "plan", "apply", str(plans), code=1)
@@ -115,7 +153,9 @@ def test_a_worker_applies_plans_acknowledgements_and_verdicts_once(tmp_path: Pat
     )
     assert (glucose["patient"], glucose["rule_version"]) == ("p-2", "7")
     assert [alert["alert_id"] for alert in alerts(folder, "--patient", "p-1")] == [high["alert_id"]]
-    assert "150 mmHg" in vigie(folder, "alert", "list", "--patient", "p-1")
+    listed = vigie(folder, "alert", "list", "--patient", "p-1")
+    assert "150 mmHg" in listed
+    assert "own normal not known yet: 10 days missing" in listed
 
     wrong = high["alert_id"][:-1] + "x"
     assert f"did you mean {high['alert_id']}?" in vigie(folder, "alert", "ack", wrong, "--by", "n-4", code=1)

@@ -20,7 +20,18 @@ FOLLOWED = [
     if name.startswith(
         ("slow_", "night_", "day_count", "day_sum", "day_halves", "profile", "quantile_", "record_")
     )
-] + ["n", "mean", "score", "hour_counts", "transition_counts", "limits", "acute_open", "refractory"]
+] + [
+    "n",
+    "mean",
+    "score",
+    "hour_counts",
+    "transition_counts",
+    "limit_since",
+    "limit_pending",
+    "limit_open",
+    "acute_open",
+    "refractory",
+]
 
 
 def test_the_bench_leaves_the_detectors_as_the_pipeline_leaves_them(catalog: Catalog) -> None:

@@ -128,6 +128,7 @@ def risks() -> Story:
     story = Story("default", '[plan.news2]\npopulation = "adult"\nscale = 1\noxygen = "air"\nreadings = 1\n')
     story.measures("respiratory-rate", d1_0800=26)
     story.measures("systolic-bp", d1_0801=88)
+    story.measures("heart-rate", d2_0800=70)
     return story
 
 

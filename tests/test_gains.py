@@ -33,6 +33,81 @@ def test_a_kilogram_alone_is_told_to_nobody_until_orthopnoea_is_reported() -> No
     assert f"Signalé en même temps : {CATALOG['symptom-orthopnoea'].names['fr']}." in story.sentence("fr", 1)
 
 
+def test_a_kilogram_released_days_later_tells_the_newest_weight_and_when_it_was_measured() -> None:
+    story = Story("heart-failure")
+    story.series("body-weight", "1 07:10", 1440, [80.0, 80.4, 81.3, 81.2])
+    story.restart()
+    story.measure("5 07:15", "body-weight", 81.4)
+    assert story.told == []
+    story.measure("6 08:00", "symptom-swelling", 1)
+    (released,) = [b for b in story.bodies if b["rule"] == RULE]
+    assert released["value"] == 81.4
+    assert [p["value"] for p in released["last_points"]] == [80.0, 80.4, 81.3, 81.2, 81.4]
+    assert (released["since"], released["measured_at"]) == (
+        "2026-03-04T06:10:00Z",
+        "2026-03-07T07:00:00Z",
+    )
+    assert released["explanation"]["en"] == (
+        "Weight 81.4 kg: +1.0 kg over the lowest (80.4 kg) of the 3 days before. "
+        "Last measured on Friday 6 March at 07:15. Reported at the same time: Swollen legs."
+    )
+    assert "Dernière mesure : vendredi 6 mars à 7 h 15. Signalé" in released["explanation"]["fr"]
+
+
+CREEPING = [80.0, 80.2, 79.9, 80.1, 80.0, 79.8, 80.1, 80.2, 79.9, 80.0, 80.1, 79.9, 80.0, 80.1]
+TREND = "own-normal-with-symptoms"
+
+
+def creeping(rise: float) -> Story:
+    """Two quiet weeks of weights, then three days that rise by so many kg a day."""
+    story = Story("heart-failure")
+    story.series("body-weight", "1 07:10", 1440, [*CREEPING, *(80.0 + rise * i for i in (1, 2, 3))])
+    return story
+
+
+def test_weight_that_creeps_up_below_what_alerts_is_told_once_swelling_is_reported() -> None:
+    story = creeping(0.28)
+    assert story.told == []
+    story.restart()
+    story.measure("17 08:00", "symptom-swelling", 1)
+    assert story.told == [("opened", "swelling-reported", "low"), ("opened", TREND, "low")]
+    body = story.bodies[1]
+    assert (body["kind"], body["symptoms"]) == ("trend", ["symptom-swelling"])
+    assert " Alone, this would not alert. Reported at the same time: Swollen legs." in story.sentence("en", 1)
+    assert "Seul, cet écart n'alerterait pas. Signalé en même temps" in story.sentence("fr", 1)
+    story.series("body-weight", "18 07:10", 1440, [80.1, 80.0, 80.0])
+    assert story.told[2:] == [("resolved", TREND, "low")]
+
+
+def test_a_symptom_that_stands_lets_the_next_borderline_weight_alert_at_once() -> None:
+    story = Story("heart-failure")
+    story.measure("1 08:00", "symptom-swelling", 1)
+    story.series("body-weight", "1 07:10", 1440, [*CREEPING, *(80.0 + 0.28 * i for i in (1, 2, 3))])
+    assert [rule for _, rule, _ in story.told] == ["swelling-reported", TREND]
+
+
+def test_a_weight_that_does_not_creep_is_not_told_beside_a_symptom() -> None:
+    story = creeping(0.0)
+    story.measure("17 08:00", "symptom-swelling", 1)
+    assert story.told == [("opened", "swelling-reported", "low")]
+
+
+def test_a_plan_without_the_check_list_ends_what_it_alone_had_raised() -> None:
+    story = creeping(0.28)
+    story.measure("17 08:00", "symptom-swelling", 1)
+    text = f'[[plan]]\npatient = "{PATIENT}"\ntemplate = "hypertension"\n'
+    story.apply("17 09:00", parse_plans(text, "p", CATALOG, load_templates(CATALOG), zone)[0])
+    assert ("resolved", TREND, "low") in story.told
+
+
+def test_a_check_list_of_a_baseline_names_limited_symptoms_and_a_side() -> None:
+    own = '[[plan.baselines]]\nvital = "body-weight"\nacute = 0.0\ntrend = "{}"\nseverity = "low"\n'
+    with pytest.raises(ConfigurationError, match="no limit of the plan is on pain"):
+        Story("heart-failure", own=own.format("above") + 'symptoms = ["pain"]\n')
+    with pytest.raises(ConfigurationError, match="is off, so symptoms say nothing"):
+        Story("heart-failure", own=own.format("off") + 'symptoms = ["symptom-swelling"]\n')
+
+
 def test_a_symptom_that_stands_makes_the_next_kilogram_count_at_once() -> None:
     story = Story("heart-failure")
     story.measure("1 08:00", "breathlessness", 5)

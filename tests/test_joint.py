@@ -9,10 +9,11 @@ import pytest
 from models.plan_file import parse_plans
 from models.score import joint
 from models.strict import ConfigurationError
+from models.triage import standing
 from streams.configuration import load_templates
 from streams.evaluation import joint as evaluation
 from streams.zones import zone
-from tests.stories import CATALOG, Story
+from tests.stories import CATALOG, PATIENT, Story
 
 VITALS = ("heart-rate", "respiratory-rate", "spo2", "skin-temperature")
 OWN = f"""
@@ -110,3 +111,17 @@ def test_a_wrong_choice_of_vitals_is_refused(wrong: str, told: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse_plans(head + own, "f", CATALOG, load_templates(CATALOG), zone)
     assert told in str(caught.value)
+
+
+def test_a_reset_of_one_of_the_vitals_forgets_their_interplay_and_ends_its_alert() -> None:
+    story = story_of(hours(24, 1.6, 14))
+    patient = story.pipeline.state.by_name[PATIENT]
+    assert patient.interplay is not None
+    assert standing(patient.desk, "baseline/joint") is not None
+    story.measure("25 00:10", "peak-flow", 300)
+    story.reset("25 08:00", "peak-flow")
+    assert patient.interplay is not None
+    story.reset("25 08:00", "spo2")
+    assert ("resolved", "joint", "medium") in story.told
+    assert standing(patient.desk, "baseline/joint") is None
+    assert patient.interplay is None

@@ -72,7 +72,44 @@ CASES = {
     "COPD on oxygen at 89 %": ((16, 89, 2, 120, 70, 0, 37.0), 2, 2, "low"),
     "COPD on too much oxygen": ((16, 98, 4, 120, 70, 0, 37.0), 2, 5, "medium"),
     "the same on scale 1": ((16, 98, 4, 120, 70, 0, 37.0), 1, 2, "low"),
+    "pneumonia at home": ((24, 92, 0, 118, 104, 0, 38.6), 1, 2 + 2 + 1 + 1, "medium"),
+    "the same pneumonia on two litres": ((24, 92, 2, 118, 104, 0, 38.6), 1, 2 + 2 + 2 + 1 + 1, "high"),
+    "an attack of asthma": ((28, 93, 0, 135, 124, 0, 37.2), 1, 3 + 2 + 2, "high"),
+    "the attack is over": ((20, 96, 0, 130, 90, 0, 37.0), 1, 0, "none"),
+    "fever with a fast pulse": ((18, 97, 0, 125, 112, 0, 39.1), 1, 2 + 2, "low"),
+    "influenza": ((21, 95, 0, 112, 101, 0, 39.0), 1, 2 + 1 + 1 + 1, "medium"),
+    "dehydration": ((18, 97, 0, 98, 112, 0, 37.4), 1, 2 + 2, "low"),
+    "bleeding": ((22, 96, 0, 88, 128, 0, 36.0), 1, 2 + 3 + 2 + 1, "high"),
+    "the slow pulse of a beta blocker": ((14, 97, 0, 122, 48, 0, 36.4), 1, 1, "low"),
+    "a pulse of 40": ((14, 97, 0, 122, 40, 0, 36.4), 1, 3, "low-medium"),
+    "a pressure of 224": ((16, 98, 0, 224, 88, 0, 36.8), 1, 3, "low-medium"),
+    "a pressure of 219": ((16, 98, 0, 219, 88, 0, 36.8), 1, 0, "none"),
+    "too much of an opioid": ((8, 90, 0, 104, 56, 2, 36.2), 1, 3 + 3 + 1 + 3, "high"),
+    "hypothermia": ((11, 95, 0, 101, 41, 1, 34.8), 1, 1 + 1 + 1 + 1 + 3 + 3, "high"),
+    "35.0 degrees": ((12, 96, 0, 111, 51, 0, 35.0), 1, 3, "low-medium"),
+    "35.1 degrees": ((12, 96, 0, 111, 51, 0, 35.1), 1, 1, "low"),
+    "pulmonary embolism": ((25, 91, 0, 108, 118, 0, 37.0), 1, 3 + 3 + 1 + 2, "high"),
+    "heart failure on oxygen": ((21, 94, 2, 105, 92, 0, 36.1), 1, 2 + 1 + 2 + 1 + 1, "high"),
+    "a stroke": ((16, 97, 0, 190, 84, 3, 36.9), 1, 3, "low-medium"),
+    "delirium with an infection": ((20, 95, 0, 110, 95, 1, 38.2), 1, 1 + 1 + 1 + 3 + 1, "high"),
+    "two days after an operation": ((17, 94, 2, 101, 91, 0, 38.1), 1, 1 + 2 + 1 + 1 + 1, "medium"),
+    "COPD on air at 88 %": ((20, 88, 0, 130, 90, 0, 36.5), 2, 0, "none"),
+    "COPD on air at 87 %": ((20, 87, 0, 130, 90, 0, 36.5), 2, 1, "low"),
+    "COPD on air at 85 %, breathing fast": ((24, 85, 0, 128, 105, 0, 37.0), 2, 2 + 2 + 1, "medium"),
+    "COPD on air at 83 %": ((26, 83, 0, 128, 115, 0, 37.8), 2, 3 + 3 + 2, "high"),
+    "COPD on air at 97 %": ((16, 97, 0, 120, 70, 0, 37.0), 2, 0, "none"),
+    "COPD on oxygen at 92 %": ((18, 92, 2, 120, 88, 0, 37.0), 2, 2, "low"),
+    "COPD on oxygen at 94 %": ((18, 94, 1, 120, 88, 0, 37.0), 2, 1 + 2, "low"),
+    "COPD on oxygen at 96 %": ((18, 96, 1, 120, 88, 0, 37.0), 2, 2 + 2, "low"),
+    "COPD on oxygen at 97 %, drowsy": ((10, 97, 3, 120, 88, 2, 37.0), 2, 1 + 3 + 2 + 3, "high"),
+    "the same drowsy patient on scale 1": ((10, 97, 3, 120, 88, 2, 37.0), 1, 1 + 2 + 3, "medium"),
+    "COPD on oxygen at 84 %": ((22, 84, 2, 115, 99, 0, 38.4), 2, 2 + 2 + 2 + 1 + 1, "high"),
 }
+
+
+def test_at_least_forty_whole_cases_stand_here_on_both_scales() -> None:
+    assert len(CASES) >= 40
+    assert {scale for _, scale, _, _ in CASES.values()} == {1, 2}
 
 
 @pytest.mark.parametrize(("values", "scale", "total", "band"), CASES.values(), ids=CASES.keys())

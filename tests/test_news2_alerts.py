@@ -12,6 +12,7 @@ from models.plan_file import parse_plans
 from models.strict import ConfigurationError
 from streams.zones import zone
 from tests.logs import START, plan_of, reading
+from tests.stories import Story
 
 MINUTE = 60_000
 ADULT = {"population": "adult", "scale": 1, "oxygen": "air"}
@@ -75,8 +76,8 @@ def test_one_odd_reading_raises_no_alert_and_a_repeat_does(pipeline: Pipeline) -
         "consciousness",
         "body-temperature",
     }
-    assert "90 % (3, 0 min ago)" in alert["explanation"]["en"]
-    assert "jamais mesuré" in alert["explanation"]["fr"]
+    assert "90 % (3 points, just now)" in alert["explanation"]["en"]
+    assert "Jamais mesuré : fréquence respiratoire" in alert["explanation"]["fr"]
 
 
 def test_the_risk_rises_and_falls_with_the_thresholds_and_resolves(pipeline: Pipeline) -> None:
@@ -97,9 +98,34 @@ def test_the_risk_rises_and_falls_with_the_thresholds_and_resolves(pipeline: Pip
 def test_a_risk_does_not_fall_because_the_part_that_made_it_grew_old(pipeline: Pipeline) -> None:
     plan = {**ADULT, "readings": 1, "ages": {"spo2": 600.0}}
     steps = [(0.0, "spo2", 90.0), (60.0, "heart-rate", 70.0), (61.0, "heart-rate", 70.0)]
-    assert [a["event"] for a in alerts(feed(pipeline, plan, steps))] == ["opened"]
+    assert [a["event"] for a in alerts(feed(pipeline, plan, steps))] == ["opened", "updated"]
     fresh = pipeline.process([reading("p-one", "spo2", 97, START + 62 * MINUTE)], [START + 62 * MINUTE], [9])
     assert [a["event"] for a in alerts(fresh)] == ["resolved"]
+
+
+def test_a_confusion_typed_once_is_asked_for_again_when_it_is_too_old_and_then_the_risk_falls() -> None:
+    story = Story("copd", "[plan.news2]\n" + PLAN.partition("[plan.news2]\n")[2])
+    story.series("consciousness", "1 08:00", 5, [1, 1])
+    assert story.told == [("opened", "news2-low-medium", "medium")]
+    for hour in range(9, 24):  # the pulse is measured on, and nobody looks at the patient's mind again
+        story.measure(f"1 {hour:02}:00", "heart-rate", 70)
+    (asked,) = story.bodies[1:]
+    assert (asked["event"], asked["status"], asked["severity"]) == ("updated", "open", "medium")
+    assert asked["previous_severity"] == "medium"
+    assert asked["measure_again"] == ["consciousness"]
+    assert (asked["risk"], asked["value"]) == ("low-medium", 0)
+    assert asked["explanation"]["en"] == (
+        "NEWS2: consciousness new confusion (12 h ago), too old: measure again. Until then the alert "
+        "(3 points in one part) stays; the other parts give 0."
+    )
+    assert asked["explanation"]["fr"] == (
+        "NEWS2 : conscience confusion nouvelle (il y a 12 h), c'est trop ancien : mesurer de nouveau. "
+        "D'ici là l'alerte (3 points sur un paramètre) reste ; les autres paramètres donnent 0."
+    )
+    story.restart()
+    story.series("consciousness", "2 08:00", 5, [0, 0])
+    assert story.told[2:] == [("resolved", "news2-low-medium", "medium")]
+    assert "measure_again" not in story.bodies[-1]
 
 
 @pytest.mark.parametrize("population", ["pregnant", "under-16"])

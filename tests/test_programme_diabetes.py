@@ -1,47 +1,108 @@
-"""The diabetes programme as a patient lives it, with a sensor and with finger sticks."""
+"""The diabetes programme as a patient lives it: the same story on sensors of 1, 5 and 15 minutes."""
+
+import numpy as np
+import pytest
 
 from tests.stories import Story
 
+SENSORS = pytest.mark.parametrize("minutes", [1, 5, 15])
+Path = dict[str, float]  # "14:30" of the day -> mg/dL, constant until the next
 
-def test_a_diabetic_whose_sugar_falls_by_day_is_told_of_at_each_level_and_after_eating_no_more() -> None:
-    story = Story("diabetes")
-    falling = [90.0, 78.0, 69.0, 66.0, 64.0, 60.0, 53.0, 58.0, 72.0, 80.0]
-    story.series("blood-glucose", "2 14:00", 5, falling)
-    assert story.told == [
-        ("opened", "blood-glucose-below-70", "medium"),
-        ("updated", "blood-glucose-below-54", "high"),
-        ("updated", "blood-glucose-below-70", "medium"),
-        ("resolved", "blood-glucose-below-70", "medium"),
+
+def story_of(path: Path, minutes: int, own: str = "", day: int = 2) -> Story:
+    """A sensor that sends every so many minutes from the path's first moment to its last."""
+    story = Story("diabetes", own)
+    clock = [int(moment[:2]) * 60 + int(moment[3:]) for moment in path]
+    levels = list(path.values())
+    for at in range(clock[0], clock[-1] + 1, minutes):
+        place = int(np.searchsorted(clock, at, "right")) - 1
+        story.measure(f"{day} {at // 60:02}:{at % 60:02}", "blood-glucose", levels[place])
+    return story
+
+
+def moments(story: Story) -> list[tuple[str, str, str]]:
+    """(event, rule, moment of the reading that decided, in UTC)."""
+    return [(b["event"], b["rule"], b["measured_at"][11:16]) for b in story.bodies]
+
+
+@SENSORS
+def test_a_low_is_told_after_fifteen_minutes_and_over_after_fifteen_minutes_out_of_it(minutes: int) -> None:
+    story = story_of({"13:00": 90, "14:00": 64, "14:30": 72, "15:30": 90}, minutes)
+    assert moments(story) == [
+        ("opened", "blood-glucose-below-70", "13:15"),
+        ("resolved", "blood-glucose-below-70", "13:45"),
     ]
+    assert [b["severity"] for b in story.bodies] == ["medium", "medium"]
     assert story.sentence("fr") == (
         "Glycémie 64 mg/dL, au-dessous de la limite de 70 mg/dL fixée par le plan de soins, "
-        "3 mesures de suite."
+        "depuis au moins 15 min."
     )
-    assert story.sentence("en", 1) == "Glucose 53 mg/dL, below the care plan's limit of 54 mg/dL."
+    assert story.sentence("en") == (
+        "Glucose 64 mg/dL, below the care plan's limit of 70 mg/dL, for at least 15 min."
+    )
 
 
-def test_the_same_low_sugar_of_a_sleeping_diabetic_is_high_at_once_and_told_once() -> None:
-    story = Story("diabetes")
-    story.series("blood-glucose", "2 02:00", 5, [90.0, 78.0, 69.0, 66.0, 64.0, 66.0, 76.0])
-    assert story.told == [
-        ("opened", "blood-glucose-below-70-at-night", "high"),
-        ("resolved", "blood-glucose-below-70-at-night", "high"),
+@SENSORS
+def test_the_same_low_of_a_sleeper_is_high_and_told_once(minutes: int) -> None:
+    story = story_of({"01:00": 90, "02:00": 64, "02:30": 76, "03:30": 90}, minutes)
+    assert moments(story) == [
+        ("opened", "blood-glucose-below-70-at-night", "01:15"),
+        ("resolved", "blood-glucose-below-70-at-night", "01:45"),
+    ]
+    assert {b["severity"] for b in story.bodies} == {"high"}
+
+
+@SENSORS
+def test_fourteen_minutes_below_70_and_one_good_reading_between_two_lows_are_no_event(minutes: int) -> None:
+    assert story_of({"13:00": 90, "14:01": 64, "14:15": 75, "14:16": 90, "15:00": 90}, minutes).told == []
+    assert story_of({"13:00": 90, "14:00": 64, "14:15": 71, "14:30": 64, "14:44": 80}, minutes).told == []
+
+
+@SENSORS
+def test_below_54_is_told_at_the_first_reading_and_lasts_until_fifteen_minutes_of_70(minutes: int) -> None:
+    story = story_of({"13:00": 90, "14:00": 50, "14:30": 65, "15:00": 70, "16:00": 80}, minutes)
+    assert moments(story) == [
+        ("opened", "blood-glucose-below-54", "13:00"),
+        ("resolved", "blood-glucose-below-54", "14:15"),
+    ]
+    assert story.bodies[0]["severity"] == "high"
+    assert story.sentence("en") == "Glucose 50 mg/dL, below the care plan's limit of 54 mg/dL."
+
+
+@SENSORS
+def test_an_end_that_does_not_last_is_no_end(minutes: int) -> None:
+    path = {"13:00": 90, "14:00": 64, "14:30": 72, "14:45": 66, "15:00": 80, "16:00": 80}
+    assert moments(story_of(path, minutes)) == [
+        ("opened", "blood-glucose-below-70", "13:15"),
+        ("resolved", "blood-glucose-below-70", "14:15"),
     ]
 
 
-def test_two_hours_of_very_high_sugar_are_told_and_five_minutes_less_are_not() -> None:
-    story = Story("diabetes")
-    story.series("blood-glucose", "2 08:00", 5, [260.0] * 23 + [245.0])
-    assert story.told == []
-    story.series("blood-glucose", "3 08:00", 5, [260.0] * 24 + [240.0, 219.0])
-    assert story.told == [
-        ("opened", "blood-glucose-above-250", "medium"),
-        ("resolved", "blood-glucose-above-250", "medium"),
+@SENSORS
+def test_two_hours_of_very_high_sugar_are_told_and_less_is_not(minutes: int) -> None:
+    assert story_of({"08:00": 260, "09:45": 245, "12:00": 200}, minutes).told == []
+    story = story_of({"08:00": 260, "11:00": 215, "12:00": 180}, minutes)
+    assert moments(story) == [
+        ("opened", "blood-glucose-above-250", "09:00"),
+        ("resolved", "blood-glucose-above-250", "10:15"),
     ]
     assert story.sentence("fr") == (
         "Glycémie 260 mg/dL, au-dessus de la limite de 250 mg/dL fixée par le plan de soins, "
-        "24 mesures de suite."
+        "depuis au moins 2 h."
     )
+
+
+def test_lows_before_and_after_two_silent_hours_of_the_sensor_are_no_event() -> None:
+    story = Story("diabetes")
+    story.series("blood-glucose", "2 14:00", 150, [64.0, 64.0])
+    assert story.told == []
+
+
+def test_a_low_that_somebody_else_had_to_treat_is_high_whatever_the_sensor_says() -> None:
+    story = Story("diabetes")
+    story.measure("2 14:00", "blood-glucose", 110.0)
+    story.measure("2 14:01", "symptom-severe-hypoglycaemia", 1)
+    assert story.told == [("opened", "severe-hypoglycaemia", "high")]
 
 
 FINGER_STICK = """

@@ -25,6 +25,10 @@ def test_a_heart_failure_patient_who_gains_2_4_kg_in_three_days_is_told_of_once_
         ("updated", "weight-gain-2300-g-7-days", "low"),
         ("resolved", "weight-gain-2300-g-7-days", "low"),
     ]
+    assert story.sentence("en", 1).endswith(" Now 81.6 kg: less grave; the gain over 7 days still counts.")
+    assert story.sentence("fr", 1).endswith(
+        " Maintenant 81,6 kg : moins grave ; le gain sur 7 jours compte encore."
+    )
 
 
 def test_a_heart_failure_patient_who_does_not_step_on_the_scale_is_missed_the_same_evening() -> None:
@@ -86,8 +90,12 @@ def test_a_copd_patient_lives_at_90_percent_without_an_alarm_and_below_the_targe
         "Saturation en oxygène 87 %, au-dessous de la limite de 88 % fixée par le plan de soins, "
         "3 mesures de suite."
     )
-    assert story.sentence("en", 1) == (
-        "Oxygen saturation 83 %, below the care plan's limit of 84 %, 3 readings in a row."
+    worse = "Oxygen saturation 83 %, below the care plan's limit of 84 %, 3 readings in a row."
+    assert story.sentence("en", 1) == worse
+    eased = f"{worse} Now 88 %: less grave; the alert ends at 90 % or above."
+    assert (story.sentence("en", 2), story.bodies[2]["limit"]) == (eased, 88.0)
+    assert story.sentence("fr", 2).endswith(
+        " Maintenant 88 % : moins grave ; l'alerte prend fin à 90 % ou plus."
     )
 
 
@@ -210,4 +218,4 @@ def test_every_programme_waits_for_something_and_no_limit_of_a_measured_vital_fl
     assert name == "default" or any(expectation.required for expectation in plan.expectations)
     for limit in plan.limits:
         if not CATALOG[limit.vital].symptom:
-            assert limit.clear != limit.value, limit.rule
+            assert limit.clear != limit.value or limit.clear_lasting, limit.rule

@@ -150,7 +150,7 @@ def test_the_scores_of_one_series_are_those_of_the_pipeline(catalog: Catalog, pl
             model.learn_one(x)
         feed(pipeline, "heart-rate", value, at)
         s = pipeline.state.series[0]
-        expected = [s["score"], s["slow_sum"].max(), s["limits"]["open"][place]]
+        expected = [s["score"], s["slow_sum"].max(), s["limit_open"] >> place & 1]
         pairs.append((found, [float(e) for e in expected]))
         raised = max(raised, found[1])
     assert all(found == expected for found, expected in pairs)

@@ -15,7 +15,7 @@ from models.rivers.pack import Refused, pack, unpack
 from models.strict import ConfigurationError
 from streams.configuration import load_templates
 from streams.zones import zone
-from tests.stories import Story
+from tests.stories import PATIENT, Story
 
 TREES = """
 [[plan.estimators]]
@@ -64,6 +64,22 @@ def departs(own: str, restart: bool = False) -> Story:
         if restart:
             story.restart()
     return story
+
+
+def test_a_reset_of_the_vital_lets_its_estimators_learn_anew_and_ends_their_alerts() -> None:
+    story = Story("default", TREES)
+    values = [*calm(3 * 288), *[105.0 + i % 3 for i in range(24)]]
+    for i in range(0, len(values), 96):
+        story.series("heart-rate", f"{1 + i // 288} {i % 288 // 12:02}:00", 5, values[i : i + 96])
+    assert of(story, "half-space-trees")[-1]["event"] == "opened"
+    watched = story.pipeline.state.by_name[PATIENT].watches
+    newest = watched["half-space-trees"].newest
+    story.reset("4 02:01", "heart-rate")
+    assert of(story, "half-space-trees")[-1]["event"] == "resolved"
+    assert (watched["half-space-trees"].learned, watched["half-space-trees"].newest) == (0, newest)
+    story.series("heart-rate", "4 02:05", 5, [105.0 + i % 3 for i in range(48)])
+    assert of(story, "half-space-trees")[-1]["event"] == "resolved"
+    assert watched["half-space-trees"].learned > 10
 
 
 @pytest.mark.parametrize("own", [TREES, GAUSSIAN])

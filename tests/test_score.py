@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from models.catalog import Catalog
 from models.pipeline import Pipeline
 from models.plan_file import parse_plans
-from models.record import GAIN_RULE, LIMIT_OPENED, LIMIT_RULE, LIMIT_STATE, SERIES
-from models.score import acute, gain, limit
+from models.record import GAIN_RULE, SERIES
+from models.score import acute, gain
 from models.score.acute_parameters import parameters
 from models.times import rfc3339
 from streams.zones import zone
@@ -74,44 +74,6 @@ def test_the_acute_baseline_is_not_ready_before_it_has_seen_enough() -> None:
     acute.score_all(s, np.linspace(60, 80, 60), np.zeros(60, int), np.zeros(60, int), P, out)
     assert not out.any()
     assert acute.not_ready(s) == 1
-
-
-def rule(**values: float) -> np.void:
-    record = np.zeros(1, LIMIT_RULE)
-    for name, value in {"direction": 1, "readings": 1, **values}.items():
-        record[name] = value
-    return record[0]
-
-
-def walk(the_rule: np.void, steps: list[tuple[int, float]]) -> list[int]:
-    state = np.zeros(1, LIMIT_STATE)[0]
-    return [limit.step(state, the_rule, x, 1_000_000 + at, True, True) for at, x in steps]
-
-
-def test_a_limit_opens_at_the_asked_number_of_readings_in_a_row() -> None:
-    hard = rule(value=160, clear=150, readings=2)
-    assert walk(hard, [(0, 165), (1, 140), (2, 165), (3, 165)]) == [0, 0, 0, LIMIT_OPENED]
-
-
-def test_readings_too_far_apart_do_not_persist() -> None:
-    hard = rule(value=160, clear=150, readings=2, within=60_000)
-    assert walk(hard, [(0, 165), (61_000, 165), (100_000, 165)]) == [0, 0, LIMIT_OPENED]
-
-
-def test_a_low_of_a_sensor_opens_once_it_has_lasted_fifteen_minutes_whatever_the_interval() -> None:
-    low = rule(direction=-1, value=70, clear=75, readings=2, lasting=900_000, within=3_600_000)
-    for minutes in (1, 5, 15):
-        steps = [(at * 60_000, 65.0) for at in range(0, 16, minutes)]
-        assert walk(low, steps) == [0] * (len(steps) - 1) + [LIMIT_OPENED]
-    assert walk(low, [(0, 65), (600_000, 75), (900_000, 65), (1_200_000, 65)]) == [0, 0, 0, 0]
-    assert walk(low, [(0, 65), (43_200_000, 65)]) == [0, 0]
-
-
-def test_a_limit_clears_only_on_the_safe_side_of_the_hysteresis() -> None:
-    hard = rule(value=160, clear=150)
-    opened, between, cleared = walk(hard, [(0, 165), (1, 155), (2, 150)])
-    assert (opened, between) == (LIMIT_OPENED, 0)
-    assert cleared != 0
 
 
 def test_two_kilograms_in_three_days_open_a_trend() -> None:

@@ -312,4 +312,6 @@ def test_a_new_device_that_reads_higher_is_told_once_and_becomes_the_new_normal(
 
 def test_a_night_of_five_readings_is_no_night(pipeline: Pipeline) -> None:
     log = nightly([float(x) for x in WALK], every=3 * 3_600_000)
-    assert trends(pipeline, log) == ([], [])
+    alerts, lines = trends(pipeline, log)
+    assert not alerts
+    assert all("level_missing_days=10i" in line and "level=" not in line for line in lines)

@@ -19,6 +19,8 @@ class ClinicianLimit(Series):
         Breaches in a row that open it.
     within, lasting
         Seconds that those breaches may span (0 = any), and must span.
+    clear_lasting
+        Seconds on the safe side until it is over.
     feature, time
         Names of the value and of its local instant (ms since 1970) in `x`.
 
@@ -32,14 +34,17 @@ class ClinicianLimit(Series):
         readings: int = 1,
         within: float = 0.0,
         lasting: float = 0.0,
+        clear_lasting: float = 0.0,
         feature: str = "value",
         time: str = "at",
     ) -> None:
         self.value, self.clear, self.direction, self.readings = value, clear, direction, readings
-        self.within, self.lasting, self.feature, self.time = within, lasting, feature, time
+        self.within, self.lasting, self.clear_lasting = within, lasting, clear_lasting
+        self.feature, self.time = feature, time
         one: Any = direction
-        rule = Limit("limit", "x", one, value, clear, "low", readings, within, lasting)
+        hold: Any = {"readings": readings, "within": within, "lasting": lasting}
+        rule = Limit("limit", "x", one, value, clear, "low", **hold, clear_lasting=clear_lasting)
         self._begin(Plan("*", "x", "1", limits=(rule,)), ("1d",))
 
     def _score(self, at: int, value: float) -> float:
-        return float(self._series["limits"]["open"][0, 0])
+        return float(self._series["limit_open"][0] & 1)

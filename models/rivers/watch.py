@@ -102,10 +102,8 @@ class Watches:
         """Open at the `readings`-th window in a row above, clear at the first that is not."""
         if not math.isfinite(found):
             raise ValueError("a score that is no finite number")
-        rule = {"direction": 1, "value": one.score_above, "clear": one.score_above}
-        rule |= {"readings": one.readings, "within": 0, "lasting": 0}
         start, received = int(event["measured"]), int(event["received"])
-        decided = limit.step.py_func(watch.turn, rule, found, start, True, True)
+        decided = limit.in_a_row(watch.turn, found > one.score_above, one.readings, start)
         if decided == LIMIT_CLEARED:
             facts = {"value": round(float(event["value"]), vital.decimals), "score": round(found, 4)}
             return triage.clear(desk, cause_of(one.name), one.name, received, start, facts)
@@ -128,6 +126,18 @@ class Watches:
                 told.append(triage.clear(patient.desk, cause_of(one.name), one.name, received, None, {}))
                 cause = f"technical/{FAILED}/{one.name}"
                 told.append(triage.clear(patient.desk, cause, FAILED, received, None, {}))
+        return [transition for transition in told if transition is not None]
+
+    def forget(self, patient: Patient, plan: Plan, vital: str, received: int) -> list[Transition]:
+        """The estimators of a vital learn anew, and their alerts resolve; no window is taken twice."""
+        told: list[Transition | None] = []
+        for one in plan.estimators:
+            if one.vital == vital and one.name in patient.watches:
+                self._living.pop((patient.name, one.name), None)
+                self._changed.discard((patient.name, one.name))
+                was = patient.watches[one.name]
+                patient.watches[one.name] = Watch(was.newest, failures=was.failures, failed=was.failed)
+                told.append(triage.clear(patient.desk, cause_of(one.name), one.name, received, None, {}))
         return [transition for transition in told if transition is not None]
 
 

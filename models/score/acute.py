@@ -239,6 +239,12 @@ def episode(s, value, threshold, p):  # type: ignore[no-untyped-def]
     return 0
 
 
+@njit
+def missing(s):  # type: ignore[no-untyped-def]
+    """Readings still missing before the acute baseline may open an alert; 0 when it is ready."""
+    return max(0, READY + 1 - int(s["n"]))
+
+
 def not_ready(s: np.void) -> int:
     """Readings still missing before the acute baseline scores; 0 when it is ready."""
     assert s.dtype == SERIES

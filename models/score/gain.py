@@ -9,7 +9,7 @@ import math
 
 from numba import njit
 
-from models.record import DAYS, GAIN_CLEARED, GAIN_OPENED
+from models.record import DAYS, GAIN_CLEARED, GAIN_HOLDS, GAIN_OPENED
 
 
 @njit
@@ -44,7 +44,7 @@ def base(s, rule, day):  # type: ignore[no-untyped-def]
 
 @njit
 def step(s, j, rule, x, day):  # type: ignore[no-untyped-def]
-    """Advance one gain rule by one reading: GAIN_OPENED, GAIN_CLEARED or 0."""
+    """Advance one gain rule by one reading: GAIN_OPENED, GAIN_HOLDS, GAIN_CLEARED or 0."""
     low = base(s, rule, day)
     if low > 1e299:
         return 0
@@ -53,7 +53,7 @@ def step(s, j, rule, x, day):  # type: ignore[no-untyped-def]
         if gain <= rule["clear"]:
             s["gain_open"][j] = 0
             return GAIN_CLEARED
-        return 0
+        return GAIN_HOLDS if rule["beside"] else 0
     if gain > rule["amount"] + 1e-9:
         s["gain_open"][j] = 1
         return GAIN_OPENED

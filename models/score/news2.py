@@ -1,16 +1,19 @@
 """NEWS2 from vitals that were not measured together: points of each part, its age, what is missing.
 
 Source of every number: Royal College of Physicians, National Early Warning Score (NEWS) 2, London 2017,
-charts 1 (the scoring system), 2 (thresholds and triggers) and 4 (clinical response). Not for people under
-16 nor in pregnancy (same report): a care plan says so and nothing is computed. A part that is missing, or
-older than its allowed age, gives no points and is named; the total of such a partial score is a lower
-bound. Nothing validates NEWS2 at home (cebm.net, 2020): it orders attention, it does not replace it.
+charts 1 (the scoring system), 2 (thresholds and triggers) and 4 (clinical response). It does not apply to
+children under 16 nor to pregnant women (so says NICE's medtech innovation briefing 205; the charts do not):
+a care plan says for whom it is, and for them nothing is computed. A part that is missing, or older than its
+allowed age, gives no points and is named; the total of such a partial score is a lower bound. Nothing
+validates NEWS2 at home (cebm.net, 2020): it orders attention, it does not replace it.
 """
 
 import math
 from typing import Final
 
 from numba import njit
+
+from models.record import SCORE_CHANGED, SCORE_WAITS
 
 # The seven parts, in the order of chart 1: the index of each is its place in every array here.
 PARTS: Final = (
@@ -149,12 +152,13 @@ def newest(patient):  # type: ignore[no-untyped-def]
 
 @njit
 def step(patient, band, points, part, rule):  # type: ignore[no-untyped-def]
-    """Advance the clinical risk that stands by one score; True when it changed (`patient["band"]`).
+    """Advance the clinical risk that stands by one score: SCORE_CHANGED, SCORE_WAITS or 0.
 
     band, points: of `assess`; part: whose reading caused it. The risk changes when `readings` scores in a
     row are on the same side of it, to the nearest of theirs. Only a reading of a part that has points
     confirms a rise, only one of a part that made the standing risk a fall; and while such a part is missing
-    nothing falls, since a partial score is a lower bound.
+    nothing falls, since a partial score is a lower bound: SCORE_WAITS, once for each part, so that somebody
+    measures it.
     """
     shown = band if band >= rule["alert_from"] else NONE
     standing = int(patient["band"])
@@ -164,15 +168,20 @@ def step(patient, band, points, part, rule):  # type: ignore[no-untyped-def]
             bits |= 1 << i
     rises = shown > standing
     confirms = points[part] > 0 if rises else ((int(patient["band_parts"]) >> part) & 1) == 1
-    if shown < standing:
-        for i in range(len(PARTS)):
-            if (int(patient["band_parts"]) >> i) & 1 and points[i] == MISSING:
-                patient["band_readings"] = 0
-                return False
+    missing = 0
+    for i in range(len(PARTS)):
+        if (int(patient["band_parts"]) >> i) & 1 and points[i] == MISSING:
+            missing |= 1 << i
+    asked = int(patient["band_asked"]) & missing
+    patient["band_asked"] = asked
+    if shown < standing and missing:
+        patient["band_readings"] = 0
+        patient["band_asked"] = missing
+        return SCORE_WAITS if missing != asked else 0
     if shown == standing:
         patient["band_readings"] = 0
         patient["band_parts"] = bits
-        return False
+        return 0
     following = int(patient["band_next"])
     if patient["band_readings"] == 0 or (following > standing) != rises:
         patient["band_readings"] = 0
@@ -181,8 +190,9 @@ def step(patient, band, points, part, rule):  # type: ignore[no-untyped-def]
     if confirms:
         patient["band_readings"] += 1
     if patient["band_readings"] < rule["readings"]:
-        return False
+        return 0
     patient["band"] = patient["band_next"]
     patient["band_readings"] = 0
     patient["band_parts"] = bits
-    return True
+    patient["band_asked"] = 0
+    return SCORE_CHANGED

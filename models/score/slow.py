@@ -86,6 +86,20 @@ def score(s, c, value, rules, frequent):  # type: ignore[no-untyped-def]
 
 
 @njit
+def leading(s, day, rules, frequent):  # type: ignore[no-untyped-def]
+    """(channel, score over threshold) of the one farthest beyond its threshold, or nearest to it; 0 = off."""
+    channel = 0
+    strongest = 0.0
+    for c in range(TRENDS):
+        if rules["trend"][c] > 0:
+            share = score(s, c, day[FEATURE[c]], rules, frequent) / rules["trend"][c]
+            if share > strongest:
+                strongest = share
+                channel = c
+    return channel, strongest
+
+
+@njit
 def judge(s, day, rules, frequent):  # type: ignore[no-untyped-def]
     """Let a day open or clear the alert: TREND_OPENED (`slow_open` has its channel + 1), TREND_CLEARED or 0.
 
@@ -96,16 +110,8 @@ def judge(s, day, rules, frequent):  # type: ignore[no-untyped-def]
     """
     if not frequent and learned(s, 0) >= READY:
         ramp.advance(s, spread(s, 0, rules), rules["slow"]["allowance"])
-    strongest = 0.0
-    channel = 0
+    channel, strongest = leading(s, day, rules, frequent)
     guarded = s["slow_alerted"] > 0 and s["slow_day"] - s["slow_alerted"] < GUARD_DAYS
-    for c in range(TRENDS):
-        threshold = rules["trend"][c]
-        if threshold > 0:
-            share = score(s, c, day[FEATURE[c]], rules, frequent) / threshold
-            if share > strongest:
-                strongest = share
-                channel = c
     if s["slow_open"] == 0 and strongest >= (rules["slow"]["guard_factor"] if guarded else 1.0):
         s["slow_open"] = channel + 1
         s["slow_alerted"] = s["slow_day"]

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
-from models import days
+from models import days, quality
 from models.calibration import of_vital
 from models.closing import DAY_MILLISECONDS, HALF_HOUR
 from models.kernel import BUFFER_RESERVE, EVENT_RESERVE
@@ -65,11 +65,12 @@ def run(which, first, values, series, patients, rules, rule_index, vitals, codes
             rule, vital = rules[rule_index[row]], s["vital"]
             out[:] = 0
             if which & LIMIT:
+                quality.remember(s, at, x)  # a limit looks back at what is remembered
                 for j in range(LIMITS):
                     if rule["limits"][j]["direction"] == 0:
                         break
                     held = limit.applies(rule["limits"][j], local, rule["day_from"], rule["day_until"])
-                    limit.step(s["limits"][j], rule["limits"][j], x, at, True, held)
+                    limit.step(s, j, rule["limits"][j], x, at, True, held)
             centre, half = acute.band(s, half_hour, p)
             if which & ACUTE:
                 score = acute.score(s, x, half_hour, local // 3_600_000 + weekend, p)

@@ -20,12 +20,16 @@ WORDS: Final = {
         "none": "No alert stands.", "likely": "actionable", "since": "since", "by": "by", "until": "until",
         "retrospective": "found afterwards", "high": "HIGH", "medium": "MEDIUM", "low": "LOW",
         "open": "open", "acknowledged": "acknowledged", "resolved": "resolved", "closed": "closed",
+        "learning": "own normal not known yet:", "missing_days": "days missing",
+        "missing_readings": "readings missing",
     },
     "fr": {
         "none": "Aucune alerte en cours.", "likely": "utile", "since": "depuis", "by": "par",
         "until": "jusqu'à",
         "retrospective": "constatée après coup", "high": "ÉLEVÉE", "medium": "MOYENNE", "low": "FAIBLE",
         "open": "ouverte", "acknowledged": "prise en compte", "resolved": "résolue", "closed": "close",
+        "learning": "normale propre pas encore connue :", "missing_days": "jours manquants",
+        "missing_readings": "mesures manquantes",
     },
 }  # fmt: skip
 
@@ -109,6 +113,8 @@ def told(alert: Alert, locale: str) -> str:
         parts.append(f"{words['likely']} {alert['likelihood']:.0%}")
     if alert.get("retrospective"):
         parts.append(words["retrospective"])
+    if missing := alert.get("learning"):
+        parts.append(f"{words['learning']} {', '.join(f'{n} {words[name]}' for name, n in missing.items())}")
     explanation = alert.get("explanation", {}).get(locale) or alert.get("rule", "")
     reasons = alert.get("likelihood_reasons", {}).get(locale, [])
     return "\n        ".join(["  ".join([*parts, alert["alert_id"]]), explanation, *reasons])

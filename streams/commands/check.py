@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from models.catalog import Catalog
+from models.news2 import excluded
 from models.plan import LISTS
 from models.strict import ConfigurationError, Fault, faults_in
 from streams.configuration import load_catalog, load_default_plan, load_plans, load_templates, read
@@ -17,11 +18,12 @@ PATH = click.Path(path_type=Path)
 
 
 class Findings:
-    """The faults found so far, and what was looked at."""
+    """The faults found so far, what was looked at, and what is no fault but must be known."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self.checked: list[str] = []
+        self.notes: list[str] = []
 
     def of(self, load: Callable[..., Any], *arguments: Any) -> Any:
         """What a loader gives; or, when it finds faults, what is good of it, if anything."""
@@ -51,8 +53,8 @@ def command(plan_files: tuple[Path, ...], catalogue: Path | None, map_files: tup
         check_plans(found, catalog, settings, plan_files)
     for file in map_files:
         check_map(found, catalog, file)
-    for fault in found.faults:
-        click.echo(str(fault))
+    for line in [*found.faults, *found.notes]:
+        click.echo(str(line))
     if catalog is None:
         click.echo("no plan was checked, since no catalogue can be read", err=True)
     if found.faults:
@@ -72,8 +74,14 @@ def check_plans(
         found.of(load_default_plan, settings.default_plan, catalog)
         found.checked.append(f"the default plan {settings.default_plan}")
     for file in files:
-        plans = found.of(load_plans, file, catalog)
-        found.checked.append(f"{file} with {len(plans or ())} plans")
+        plans = found.of(load_plans, file, catalog) or ()
+        scored = sum(plan.news2 is not None and not excluded(plan.news2) for plan in plans)
+        found.checked.append(f"{file} with {len(plans)} plans, NEWS2 in {scored} of them")
+        found.notes += [
+            f"{file}: plan[{plan.patient}].news2: {reason}"
+            for plan in plans
+            if (reason := excluded(plan.news2))
+        ]
 
 
 def check_map(found: Findings, catalog: Catalog | None, file: Path) -> None:

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from models.actions import Action
+from models.news2 import excluded
 from models.plan import Plan, plan_record
 from models.strict import nearest
 from streams.commands.alert import Name, by_option
@@ -36,6 +37,7 @@ def apply(file: Path, broker: str | None, dry_run: bool) -> None:
     if dry_run:
         for plan in plans:
             click.echo(f"would send {told(plan)}")
+        remark(plans)
         return
     log = open_log(settings)
     sent = append(settings, log, [plan_record(plan) for plan in plans])
@@ -43,6 +45,7 @@ def apply(file: Path, broker: str | None, dry_run: bool) -> None:
     for plan, places in zip(plans, sent, strict=True):
         where = ", ".join(f"partition {partition} offset {offset}" for partition, offset in places)
         click.echo(f"sent {told(plan)}: {where}")
+    remark(plans)
 
 
 @command.command(name="reset")
@@ -77,5 +80,21 @@ def told(plan: Plan) -> str:
         "baselines": plan.baselines,
         "expectations": plan.expectations,
     }
-    rules = ", ".join(f"{len(entries)} {name}" for name, entries in counts.items())
-    return f"{whose}: programme {plan.programme} version {plan.version}, {rules}"
+    rules = [f"{len(entries)} {name}" for name, entries in counts.items()]
+    if plan.estimators:
+        rules.append(f"{len(plan.estimators)} estimators")
+    if plan.joint is not None:
+        rules.append(f"{' + '.join(plan.joint.vitals)} together")
+    if plan.news2 is not None and not excluded(plan.news2):
+        rules.append(f"NEWS2 on SpO2 scale {plan.news2.scale}")
+    return f"{whose}: programme {plan.programme} version {plan.version}, {', '.join(rules)}"
+
+
+def remark(plans: list[Plan]) -> None:
+    """Say for whom NEWS2 is not computed: nobody may take its silence for a score of 0."""
+    for plan in plans:
+        if reason := excluded(plan.news2):
+            click.echo(f"{plan.patient}: news2: {reason}")
+    silent = sum(plan.news2 is None for plan in plans)
+    if silent:
+        click.echo(f"{silent} of {len(plans)} plans ask for no NEWS2")

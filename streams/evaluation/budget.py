@@ -78,10 +78,11 @@ def _table(by_patient: dict[str, dict[int, dict[str, float]]], days: int) -> Tab
         for day, fields in by_patient[patient].items():
             if last - days < day <= last:
                 scores[day - last - 1, i] = [fields.get(name, np.nan) for name in SCORES]
-        newest = by_patient[patient][max(by_patient[patient])]
         for found, feature in zip(variances, slow.FEATURE_NAMES, strict=True):
-            if f"{feature}_variance" in newest:
-                found.append(newest[f"{feature}_variance"])
+            name = f"{feature}_variance"
+            known = [day for day, fields in by_patient[patient].items() if name in fields]
+            if known:
+                found.append(by_patient[patient][max(known)][name])
     return Table(
         patients, scores, Variance(*(round(float(np.median(v)), 6) if v else 0.0 for v in variances))
     )

@@ -96,6 +96,12 @@ class Results:
         step = -(-len(rows) // POINTS) or 1
         return [(at // NS, fields_of(fields)) for at, fields in rows[(len(rows) - 1) % step :: step]]
 
+    def count(self, key: Key, begin: int, until: int) -> int:
+        """How many points a series has from `begin` to `until` in ms."""
+        query = f"select count(*) from points where {_OF_KEY} and time_ns between ? and ?"
+        rows = self.rows(query, *key, begin * NS, until * NS)
+        return int(rows[0][0]) if rows else 0
+
     def alerts(self, patient: str | None = None) -> list[dict[str, Any]]:
         """Alerts still standing, of a patient or of all; with a patient, its latest past ones too."""
         rows = self.rows(f"select body, patient from alerts where status in ({_STANDING})")

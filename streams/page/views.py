@@ -2,7 +2,10 @@
 
 from typing import Any, Final
 
+from models import glucose
 from models.catalog import Catalog
+from models.glucose import Glucose
+from models.plan import Plan
 from streams.alerts import RANKS, urgency
 from streams.page.plans import Plans, limits_of
 from streams.page.results import SIZES, Key, Results
@@ -123,10 +126,44 @@ def patient(
         "alerts": alerts,
         "charts": [
             chart(results, keys, vital, alerts, RANGES[length], now)
+            | {"learning": learning(results, keys, plan, vital)}
+            | {"glucose": two_weeks(results, keys, vital, now)}
             | ({"limits": limits_of(plan, catalog, vital)} if plan and vital in catalog.index else {})
             for vital in vitals
         ],
     }
+
+
+def learning(
+    results: Results, keys: list[Key], plan: Plan | None, vital: str
+) -> dict[str, int | None] | None:
+    """What the patient's own normal of a vital still misses, alone and together with others; None: nothing.
+
+    A count is None before the first day is over. plan: None when it is not known; every vital is told then.
+    """
+    baseline = next((b for b in plan.baselines if b.vital == vital), None) if plan else None
+    own = {key[0]: key for key in keys if key[2] == vital}
+    fields = results.tail(own["trend"])[-1][1] if "trend" in own else {}
+    watched = "trend" in own if plan is None else baseline is not None
+    missing: dict[str, float | None] = {"days": 0, "readings": 0, "together": 0}
+    if watched and not (baseline and baseline.trend == "off"):
+        missing["days"] = fields.get("level_missing_days")
+    if watched and not (baseline and not baseline.acute):
+        missing["readings"] = fields.get("acute_missing_readings", 0)
+    if "joint" in own and (plan is None or (plan.joint is not None and vital in plan.joint.vitals)):
+        missing["together"] = results.tail(own["joint"])[-1][1]["missing_days"]
+    told = {name: None if count is None else int(count) for name, count in missing.items()}
+    return told if any(count is None or count > 0 for count in told.values()) else None
+
+
+def two_weeks(results: Results, keys: list[Key], vital: str, now: int) -> Glucose | None:
+    """The last 14 days of a vital with ranges (glucose), pooled; None of others."""
+    own = {key[3]: key for key in keys if key[0] == "window" and key[2] == vital}
+    begin = now - glucose.DAYS * SIZES["1d"]
+    days = [f for _, f in results.span(own["1d"], begin, now)] if "1d" in own else []
+    days = [fields for fields in days if glucose.RANGES[0] in fields]
+    quarters = results.count(own["15m"], begin, now) if days and "15m" in own else 0
+    return glucose.pooled(days, quarters)
 
 
 def chart(

@@ -18,6 +18,14 @@ WORN: Final = {
     "respiratory-rate": ("15min", "105min", "low"),
 }
 
+# Who has COPD on the ward breathes air, with a target saturation of 88-92 %.
+NEWS2: Final = """[plan.news2]
+population = "adult"
+scale = 2
+oxygen = "air"
+alert_from = "medium"
+"""
+
 
 def care_plan(patient: Patient, catalog: Catalog, locale: str, time_zone: str) -> Plan:
     """A patient's whole plan: the programme's template, and what is this patient's own."""
@@ -31,6 +39,8 @@ def care_plan(patient: Patient, catalog: Catalog, locale: str, time_zone: str) -
                 f'[[plan.expectations]]\nvital = "{vital}"\nevery = "{every}"\ngrace = "{grace}"\n'
                 f'severity = "{severity}"\nrequired = false\n'
             )
+    if patient.programme == "copd":
+        text += NEWS2
     return parse_plans(text, "ward", catalog, load_templates(catalog), zone)[0]
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from infra.native import influxdb
 from infra.native.process import Running
+from models import glucose
 from streams.cli import main
 from streams.influx.api import InfluxApi
 from streams.influx.setup import ADMIN_PASSWORD, ADMIN_TOKEN, READER, WRITER
@@ -24,6 +25,7 @@ from tests.test_sqlite_sink import transition
 from tests.test_worker import append, ward
 
 DAY = 86_400 * 10**9
+QUARTER = 900 * 10**9
 NOW = 1_800_000_000 * 10**9  # whatever the clock says: the buckets of these tests keep for ever
 
 
@@ -384,3 +386,29 @@ def wait_until_said(folder: Path, words: str, seconds: float = 60) -> None:
     while words not in (folder / "worker.txt").read_text():
         assert time.monotonic() < until, (folder / "worker.txt").read_text()[-2000:]
         time.sleep(0.1)
+
+
+async def test_the_query_of_the_document_pools_two_weeks_of_glucose_as_the_page_does(
+    influx: Deployment,
+) -> None:
+    text = (Path(__file__).parents[2] / "docs/influxdb.md").read_text("utf-8")
+    pooling, worn = text.partition("```sql\n")[2].partition("\n```")[0].split(";")
+    today = time.time_ns() // DAY * DAY
+    days = [{"count": 100 + i, "mean": 120.0 + 5 * i, "standard_deviation": 30.0 + i} for i in range(13)]
+    told = [
+        f"window,patient=p-1,vital=blood-glucose,window=1d count={day['count']}i,mean={day['mean']},"
+        f"standard_deviation={day['standard_deviation']} {today - i * DAY}".encode()
+        for i, day in enumerate(days)
+    ]
+    told += [
+        f"window,patient=p-1,vital=blood-glucose,window=15m count=3i,mean=120.0 {at}".encode()
+        for at in range(today, today - 1000 * QUARTER, -QUARTER)
+    ]
+    assert not await influx.sink().write_results(told)
+    pooled = glucose.pooled([day | dict.fromkeys(glucose.RANGES, 0.0) for day in days], 1000)
+    assert pooled is not None
+    [[_, mean, deviation, indicator]] = influx.ask(pooling)
+    assert [mean, deviation] == pytest.approx([pooled.mean, pooled.standard_deviation])
+    assert indicator == pytest.approx(pooled.glucose_management_indicator)
+    [[_, share]] = influx.ask(worn)
+    assert 100 * float(str(share)) == pytest.approx(pooled.worn)

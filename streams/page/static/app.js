@@ -58,6 +58,7 @@ function standing(alert, first) {
   }
   if (alert.likelihood !== undefined) notes.push(t("likely", { p: number(100 * alert.likelihood, 0) }));
   if (alert.retrospective) notes.push(t("retrospective"));
+  if (alert.learning) notes.push(`${t("learning_note")}: ${["days", "readings"].filter((k) => alert.learning[`missing_${k}`]).map((k) => t(`missing_${k}`, { n: alert.learning[`missing_${k}`] })).join(", ")}`);
   return el(`li.alert${first ? ".first" : ""}`, {},
     el(".alert-head", {}, badge(alert.severity), el("span.kind", {}, t(alert.kind)), el("span.age", {}, since(alert))),
     el("p.words", {}, spoken(words(alert))),
@@ -106,8 +107,25 @@ function windowTable(chart) {
 function timeInRange(chart) {
   const f = chart.windows["1d"];
   if (!f || f.time_in_70_180 === undefined) return null;
-  const parts = [["below", f.time_below_70], ["in_range", f.time_in_70_180], ["above", f.time_above_180]];
-  return el("p.tir", {}, parts.map(([key, p]) => t(key, { p: number(p, 0) })).join(" · "));
+  return el("p.tir", {}, `${t("1d_window")} · ${day(f.at)}: ${ranges(f)}`);
+}
+
+const ranges = (f) => [["below", f.time_below_70], ["in_range", f.time_in_70_180], ["above", f.time_above_180]]
+  .map(([key, p]) => t(key, { p: number(p, 0) })).join(" · ");
+
+/** Two weeks of a sensor: its mean stands for HbA1c only when it was worn long enough. */
+function twoWeeks(g) {
+  if (!g) return null;
+  const indicator = g.glucose_management_indicator === null ? t("gmi_hidden") : t("gmi", { p: number(g.glucose_management_indicator, 1) });
+  const more = [t("worn", { p: number(g.worn, 0) }), t("mean_of", { x: number(g.mean, 0) }), t("cv", { p: number(g.coefficient_of_variation, 0) }), indicator];
+  return el("p.tir", {}, `${t("two_weeks")}: ${ranges(g.ranges)} · ${more.join(" · ")}`);
+}
+
+/** What the patient's own normal still misses. */
+function learning(missing) {
+  if (!missing) return null;
+  const parts = ["days", "readings", "together"].filter((k) => missing[k]).map((k) => t(`missing_${k}`, { n: missing[k] }));
+  return el("p.legend", {}, spoken(parts.length ? t("learning_more", { what: parts.join(", ") }) : t("learning")));
 }
 
 function chartBox(chart, width) {
@@ -118,7 +136,7 @@ function chartBox(chart, width) {
   return el("section.chart", {},
     el(".chart-head", {}, el("h3", {}, nameOf(chart.vital)),
       last ? el("span.value", {}, measure(chart.vital, last[1]), el("small", {}, ` ${dayAndClock(last[0])}`)) : null),
-    drawChart(chart, vital, nameOf(chart.vital), width), learnt, timeInRange(chart), windowTable(chart));
+    drawChart(chart, vital, nameOf(chart.vital), width), learnt, learning(chart.learning), timeInRange(chart), twoWeeks(chart.glucose), windowTable(chart));
 }
 
 /** What a nurse can do about an alert as it stands: a button, its small form, or what became of it. */
