@@ -50,7 +50,8 @@ def check_estimators(estimators: tuple[Estimator, ...], catalog: Catalog) -> lis
             if not 1 <= given <= most:
                 out.append((f"{where}.{key}", f"{given} is out of range", f"give 1 to {most}"))
         model, faults = assemble(one.pipeline, f"{where}.pipeline")
-        if model is not None and not faults and not unknown and one.features:
-            faults = on_trial(model, one.features, f"{where}.pipeline")
         out += faults
+        if model is not None and not unknown and one.features and one.ready >= 1:
+            problem, remedy = on_trial(one.pipeline, one.features, one.ready)
+            out += [(f"{where}.pipeline", problem, remedy)] if problem else []
     return out

@@ -62,6 +62,7 @@ class Watches:
         told: list[Cause | Transition | None] = []
         try:
             model = self._model(patient.name, one, watch)
+            self._changed.add((patient.name, one.name))  # some remember what they were asked, too
             if watch.learned >= one.ready:
                 told.append(
                     self._judge(patient.desk, one, watch, vital, event, score(model, x, one.features))
@@ -98,7 +99,7 @@ class Watches:
         rule = {"direction": 1, "value": one.score_above, "clear": one.score_above}
         rule |= {"readings": one.readings, "within": 0, "lasting": 0}
         start, received = int(event["measured"]), int(event["received"])
-        decided = limit.step.py_func(watch.turn, rule, found, start, True, True)
+        decided = limit.plainly(watch.turn, rule, found, start, True, True)
         if decided == LIMIT_CLEARED:
             facts = {"value": round(float(event["value"]), vital.decimals), "score": round(found, 4)}
             return triage.clear(desk, cause_of(one.name), one.name, received, start, facts)

@@ -48,3 +48,7 @@ def step(state, rule, x, at, in_order, in_hours):  # type: ignore[no-untyped-def
         state["open"] = 0
         return LIMIT_CLEARED
     return 0
+
+
+plainly = getattr(step, "py_func", step)
+"""`step` uncompiled, for states and rules that are no records; numba may be switched off."""
