@@ -17,11 +17,12 @@ from models.devices import Suspicion
 from models.joint import TURN, Interplay
 from models.plan import Plan
 from models.record import FATES, PATIENT, SERIES
+from models.score.joint import JOINT
 from models.triage import Cause, Desk
 from models.verdicts.calibration import History as Likelihoods
 
 PATIENTS_PER_BLOCK: Final = 8
-FORMAT: Final = f"4-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
+FORMAT: Final = f"5-{zlib.crc32(repr((SERIES.descr, PATIENT.descr, JOINT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
 
 
