@@ -79,16 +79,17 @@ def take(
     if event["rule"] != SIZE or code not in plan.vitals:
         return b"", []
     states = np.frombuffer(memory.state, joint.JOINT)
-    hour, k = int(event["measured"]) // HOUR, len(plan.vitals)
-    if hour < states["hour"][0]:
+    hour, x = int(event["measured"]) // HOUR, float(event["value"])  # the mean
+    k, place = len(plan.vitals), plan.vitals.index(code)
+    found = joint.collect(states, k, place, hour, x)
+    if found == joint.COLLECTING:
         return b"", []
-    told = b"", list[Cause | Transition]()
-    if joint.awaits(states, hour):
-        told = _judge(plan, memory, desk, catalog, states, event, parameters)
-    if joint.collect(states, k, plan.vitals.index(code), hour, float(event["window"][0])):
-        # never beside the judgement above: the first vital of an hour alone does not complete it
-        told = _judge(plan, memory, desk, catalog, states, event, parameters)
+    told = _judge(plan, memory, desk, catalog, states, event, parameters)
+    if found == joint.COMPLETE:
         joint.begin(states, hour + 1)
+    else:
+        joint.begin(states, hour)
+        joint.collect(states, k, place, hour, x)  # the first of two or more completes no hour
     return told
 
 

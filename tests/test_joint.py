@@ -186,6 +186,7 @@ def judged(values: np.ndarray, first: int = FIRST) -> tuple[np.ndarray, np.ndarr
     m, p = np.empty(k), joint_parameters.parameters()[0]
     for i, row in enumerate(values):
         known = np.flatnonzero(~np.isnan(row)).tolist()
+        joint.begin(states, first + i)
         for place in known:
             joint.collect(states, k, place, first + i, row[place])
         if known:
@@ -254,6 +255,7 @@ def test_one_wild_hour_hardly_moves_what_was_learned() -> None:
     before, p = states.copy(), joint_parameters.parameters()[0]
     for i, row in enumerate([*hours(20, 0.0, 1), MEAN * 1.5]):
         before = states.copy()
+        joint.begin(states, FIRST + i)
         for place, x in enumerate(row):
             joint.collect(states, 4, place, FIRST + i, x)
         _, score = joint.assess(states, 4, i % 24, p, m, shares)

@@ -29,6 +29,7 @@ HOURS = 24
 READY = 14  # days of learning before the first score
 SWEEPS = 30  # of Jacobi's method at most: six vitals need about six
 EXACT = 1e-15  # of the sum of squares beside the diagonal, where it ends
+COLLECTING, EARLIER, COMPLETE = 0, 1, 2  # what `collect` says
 FLATTEST = 1e-6  # of an eigenvalue of the correlation
 
 JOINT = np.dtype(
@@ -49,7 +50,7 @@ JOINT = np.dtype(
 )
 
 
-@njit
+@njit(cache=True)
 def begin(states, hour):  # type: ignore[no-untyped-def]
     """Collect another hour."""
     s = states[0]
@@ -59,20 +60,22 @@ def begin(states, hour):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def awaits(states, hour):  # type: ignore[no-untyped-def]
-    """Whether an earlier hour than this was collected and is still to be judged."""
-    return hour > states[0]["hour"] and states[0]["known"].any()
-
-
-@njit(cache=True)
 def collect(states, k, place, hour, x):  # type: ignore[no-untyped-def]
-    """Put the mean `x` of the vital at `place` into its hour; whether all `k` vitals are there now."""
+    """Put the mean `x` of the vital at `place` into its hour, unless that hour is over: what is to be done.
+
+    COMPLETE: all `k` vitals are there. EARLIER: nothing was put, since an earlier hour is to be judged first,
+    and its successor begun.
+    """
     s = states[0]
+    if hour < s["hour"]:
+        return COLLECTING
     if hour > s["hour"]:
+        if s["known"].any():
+            return EARLIER
         begin(states, hour)
     s["known"][place] = 1
     s["value"][place] = x
-    return s["known"][:k].all()
+    return COMPLETE if s["known"][:k].all() else COLLECTING
 
 
 @njit(cache=True)

@@ -41,6 +41,9 @@ FIRST_HOUR: Final = START // 3_600_000
 REPEATS: Final = 5  # of a timed day; the fastest counts, as noise only ever adds
 
 
+_CATALOG: Final = load_catalog()
+
+
 class State(NamedTuple):
     """Everything that a pass reads and advances."""
 
@@ -89,8 +92,7 @@ def run(which, first, values, series, patients, rules, rule_index, vitals, codes
 
 def begin(count: int) -> State:
     """New series of the frequent vitals, under the shipped plan."""
-    catalog = load_catalog()
-    plan = load_default_plan(None, catalog)
+    catalog, plan = _CATALOG, load_default_plan(None, _CATALOG)
     vitals, codes = compile_catalog(catalog)
     rules, places = RuleSets(), [vital.code for vital in catalog.vitals]
     series, patients = np.zeros(count, SERIES), np.zeros(count, PATIENT)
@@ -166,6 +168,7 @@ def _judged(memory: Interplay, first: int, means: np.ndarray) -> None:
     states = np.frombuffer(memory.state, joint.JOINT)
     p, m, shares = joint_parameters.parameters()[0], np.empty(TOGETHER), np.empty(TOGETHER)
     for hour, mean in enumerate(means.tolist(), FIRST_HOUR + first):
+        joint.begin(states, hour)
         for place, x in enumerate(mean):
             joint.collect(states, TOGETHER, place, hour, x)
         _, score = joint.assess(states, TOGETHER, hour % joint.HOURS, p, m, shares)
@@ -173,7 +176,7 @@ def _judged(memory: Interplay, first: int, means: np.ndarray) -> None:
 
 
 def _told(memory: Interplay, first: int, means: np.ndarray) -> None:
-    catalog, desk, p = load_catalog(), Desk("p-0"), joint_parameters.parameters()[0]
+    catalog, desk, p = _CATALOG, Desk("p-0"), joint_parameters.parameters()[0]
     codes = tuple(v.code for v in catalog.vitals if "1h" in v.windows)[:TOGETHER]
     plan = Joint(codes, score_above=1e9)
     event = np.zeros(1, EVENT)[0]
@@ -181,5 +184,5 @@ def _told(memory: Interplay, first: int, means: np.ndarray) -> None:
     for hour, mean in enumerate(means.tolist(), FIRST_HOUR + first):
         event["measured"] = hour * 3_600_000
         for code, x in zip(codes, mean, strict=True):
-            event["window"][0] = x
+            event["value"] = x
             take(plan, memory, desk, catalog, event, code, p)
