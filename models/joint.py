@@ -23,7 +23,7 @@ HOUR: Final = 3_600_000
 CAUSE: Final = "baseline/joint"
 RULE: Final = "joint"
 FREEZE: Final = slow.FREEZE * 24  # hours
-TURN: Final = ("since", "pending", "open")  # of a rule with persistence, as LIMIT_STATE
+TURN: Final = ("since", "pending", "open")  # of a rule with persistence
 
 
 class Interplay(msgspec.Struct):
@@ -110,9 +110,7 @@ def _judge(
     lines = _lines(plan, desk.patient, states, m, squared, score, shares)
     told: Cause | Transition | None = None
     if not math.isnan(score):
-        rule = {"direction": 1, "value": plan.score_above, "clear": plan.score_above}
-        rule |= {"readings": plan.readings, "within": 0, "lasting": 0}
-        decided = limit.plainly(memory.turn, rule, score, start, True, True)
+        decided = limit.in_a_row(memory.turn, score > plan.score_above, plan.readings, start)
         if decided == LIMIT_OPENED:
             told = _cause(plan, memory, catalog, states, hour_of_day, squared, score, shares, event)
         elif decided == LIMIT_CLEARED:

@@ -92,12 +92,11 @@ def test_a_joint_shift_is_found_that_no_single_vital_shows_at_the_same_rate_of_f
 )
 def test_alerts_are_counted_by_the_rule_of_the_product(scores: list[float], readings: int) -> None:
     state = {"since": 0, "pending": 0, "open": 0}
-    rule = {"direction": 1, "value": 2.0, "clear": 2.0, "readings": readings, "within": 0, "lasting": 0}
     expected = [
         i
         for i, score in enumerate(scores)
         if not math.isnan(score)
-        and limit.plainly(state, rule, score, (FIRST + i) * 3_600_000, True, True) == LIMIT_OPENED
+        and limit.in_a_row(state, score > 2.0, readings, (FIRST + i) * 3_600_000) == LIMIT_OPENED
     ]
     assert joint_budget.opened(np.array(scores, float), 2.0, readings).tolist() == expected
 

@@ -96,10 +96,8 @@ class Watches:
         """Open at the `readings`-th window in a row above, clear at the first that is not."""
         if not math.isfinite(found):
             raise ValueError("a score that is no finite number")
-        rule = {"direction": 1, "value": one.score_above, "clear": one.score_above}
-        rule |= {"readings": one.readings, "within": 0, "lasting": 0}
         start, received = int(event["measured"]), int(event["received"])
-        decided = limit.plainly(watch.turn, rule, found, start, True, True)
+        decided = limit.in_a_row(watch.turn, found > one.score_above, one.readings, start)
         if decided == LIMIT_CLEARED:
             facts = {"value": round(float(event["value"]), vital.decimals), "score": round(found, 4)}
             return triage.clear(desk, cause_of(one.name), one.name, received, start, facts)

@@ -50,5 +50,19 @@ def step(state, rule, x, at, in_order, in_hours):  # type: ignore[no-untyped-def
     return 0
 
 
-plainly = getattr(step, "py_func", step)
-"""`step` uncompiled, for states and rules that are no records; numba may be switched off."""
+def in_a_row(turn: dict[str, int], breach: bool, readings: int, at: int) -> int:
+    """Advance a rule of windows, told in order: LIMIT_OPENED at the `readings`-th breach in a row.
+
+    LIMIT_CLEARED at the first window that is none; else 0. turn: `since` (second), `pending`, `open`; at: ms.
+    """
+    if not breach:
+        cleared, turn["pending"], turn["open"] = turn["open"], 0, 0
+        return LIMIT_CLEARED if cleared else 0
+    if turn["open"]:
+        return 0
+    turn["since"] = turn["since"] if turn["pending"] else at // 1000
+    turn["pending"] += 1
+    if turn["pending"] < readings:
+        return 0
+    turn["open"], turn["pending"] = 1, 0
+    return LIMIT_OPENED

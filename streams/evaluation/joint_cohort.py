@@ -18,7 +18,7 @@ from models.joint import RULE, Joint
 from models.pipeline import Pipeline
 from models.plan import Plan
 from models.times import parse_times, rfc3339
-from streams.evaluation.cohort import DAY, QUARTERS, START, Floats, Transition, wave
+from streams.evaluation.cohort import DAY, QUARTERS, START, Floats, wave
 from streams.zones import zone
 
 VITALS: Final = ("heart-rate", "respiratory-rate", "spo2", "skin-temperature")
@@ -66,6 +66,15 @@ def values(patients: int, days: int, seed: int, shift: float = 0.0, onset: Float
     return x
 
 
+class _Transition(msgspec.Struct):
+    """What is asked of an alert's transition."""
+
+    event: str
+    rule: str
+    patient: str
+    received_at: str
+
+
 class Found(NamedTuple):
     """What the pipeline told: (patient, days since START) of each joint alert opened; joint lines."""
 
@@ -104,7 +113,7 @@ def run(cohort: Floats, catalog: Catalog, of: Plan, together: np.ndarray | None 
         offset += len(records)
         lines += [line for line in outputs.results.splitlines() if line.startswith(b"joint,")]
         for alert in outputs.alerts:
-            told = msgspec.json.decode(alert.body, type=Transition)
+            told = msgspec.json.decode(alert.body, type=_Transition)
             if told.event == "opened" and told.rule == RULE:
                 received = int(parse_times([told.received_at])[0][0])
                 opened.append((int(told.patient.removeprefix("p-")), (received - START) / DAY))
