@@ -329,7 +329,7 @@ def test_verdicts_of_few_or_no_alerts_of_tihm_are_a_table_without_areas(
 
 
 def test_several_vitals_are_judged_by_the_pipeline_with_their_parameters_moved(tmp_path: Path) -> None:
-    arguments = ["--patients", "6", "--budget", "1.0", "--perturb", "5", "--repeats", "2"]
+    arguments = ["--patients", "4", "--budget", "1.0", "--perturb", "5", "--repeats", "2"]
     result = CliRunner().invoke(main, ["evaluate", "joint", *arguments, "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     told = json.loads((tmp_path / "joint.json").read_text())
