@@ -146,7 +146,8 @@ def _window(partition: Partition, patient: Patient, plan: Plan, vital: Vital, ev
     lines, told = b"", partition.watches.window(patient, plan, vital, event)
     if plan.joint is not None:
         memory = patient.interplay = patient.interplay or joint.Interplay()
-        lines, more = joint.take(plan.joint, memory, patient.desk, partition.catalog, event, vital.code)
+        desk, catalog = patient.desk, partition.catalog
+        lines, more = joint.take(plan.joint, memory, desk, catalog, event, vital.code, partition.together)
         told += more
     for found in told:
         if isinstance(found, Cause):

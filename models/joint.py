@@ -27,9 +27,9 @@ TURN: Final = ("since", "pending", "open")  # of a rule with persistence
 
 
 class Interplay(msgspec.Struct):
-    """What is remembered of a patient's vitals together: JOINT as bytes, and the alert's persistence."""
+    """What is remembered of a patient's vitals together: JOINT (1,) as bytes, and the alert's persistence."""
 
-    state: bytes = b""
+    state: bytearray = msgspec.field(default_factory=lambda: bytearray(joint.JOINT.itemsize))
     frozen: int = 0  # hours in a row that were not learned
     turn: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(TURN, 0))
 
@@ -67,63 +67,80 @@ def check_joint(plan: Joint | None, catalog: Catalog) -> list[tuple[str, str, st
 
 
 def take(
-    plan: Joint, memory: Interplay, desk: Desk, catalog: Catalog, event: np.void, code: str
+    plan: Joint,
+    memory: Interplay,
+    desk: Desk,
+    catalog: Catalog,
+    event: np.void,
+    code: str,
+    parameters: np.void,
 ) -> tuple[bytes, list[Cause | Transition]]:
     """(result lines, what to raise and what resolved) of one vital's closed hour."""
     if event["rule"] != SIZE or code not in plan.vitals:
         return b"", []
-    s = np.frombuffer(memory.state or bytes(joint.JOINT.itemsize), joint.JOINT).copy()[0]
-    hour, place = int(event["measured"]) // HOUR, plan.vitals.index(code)
-    if hour < s["hour"]:
+    states = np.frombuffer(memory.state, joint.JOINT)
+    hour, x = int(event["measured"]) // HOUR, float(event["value"])  # the mean
+    k, place = len(plan.vitals), plan.vitals.index(code)
+    found = joint.collect(states, k, place, hour, x)
+    if found == joint.COLLECTING:
         return b"", []
-    lines, told = b"", list[Cause | Transition]()
-    if hour > s["hour"]:
-        if s["known"].any():
-            lines, told = _judge(plan, memory, desk, catalog, s, event)
-        joint.start(s, hour)
-    s["known"][place], s["value"][place] = 1, float(event["window"][0])
-    if s["known"][: len(plan.vitals)].all():
-        more, others = _judge(plan, memory, desk, catalog, s, event)
-        lines, told = lines + more, told + others
-        joint.start(s, hour + 1)
-    memory.state = s.tobytes()
-    return lines, told
+    told = _judge(plan, memory, desk, catalog, states, event, parameters)
+    if found == joint.COMPLETE:
+        joint.begin(states, hour + 1)
+    else:
+        joint.begin(states, hour)
+        joint.collect(states, k, place, hour, x)  # the first of two or more completes no hour
+    return told
 
 
 def _judge(
-    plan: Joint, memory: Interplay, desk: Desk, catalog: Catalog, s: np.void, event: np.void
+    plan: Joint,
+    memory: Interplay,
+    desk: Desk,
+    catalog: Catalog,
+    states: np.ndarray,
+    event: np.void,
+    parameters: np.void,
 ) -> tuple[bytes, list[Cause | Transition]]:
     """Judge the hour that was collected, tell it, and learn it."""
-    k, start = len(plan.vitals), int(s["hour"]) * HOUR
+    k, start = len(plan.vitals), int(states["hour"][0]) * HOUR
     hour_of_day = (start + int(event["offset"]) * 1000) // HOUR % joint.HOURS
-    m, squared, score, shares = joint.assess(s, k, hour_of_day)
-    lines = _lines(plan, desk.patient, s, m, squared, score, shares)
+    m, shares = np.empty(k), np.empty(k)
+    squared, score = joint.assess(states, k, hour_of_day, parameters, m, shares)
+    lines = _lines(plan, desk.patient, states, m, squared, score, shares)
     told: Cause | Transition | None = None
     if not math.isnan(score):
         decided = limit.in_a_row(memory.turn, score > plan.score_above, plan.readings, start)
         if decided == LIMIT_OPENED:
-            told = _cause(plan, memory, catalog, s, hour_of_day, squared, score, shares, event)
+            told = _cause(plan, memory, catalog, states, hour_of_day, squared, score, shares, event)
         elif decided == LIMIT_CLEARED:
             told = triage.clear(desk, CAUSE, RULE, int(event["received"]), start, {"score": round(score, 2)})
     stands = memory.turn["open"] or any(triage.stands(desk, code) for code in plan.vitals)
     memory.frozen = memory.frozen + 1 if stands else 0
     if not stands or memory.frozen > FREEZE:
-        joint.learn(s, k, hour_of_day, m, score)
+        joint.learn(states, k, hour_of_day, parameters, m, score)
     return lines, [told] if told else []
 
 
 def _lines(
-    plan: Joint, patient: str, s: np.void, m: np.ndarray, squared: float, score: float, shares: np.ndarray
+    plan: Joint,
+    patient: str,
+    states: np.ndarray,
+    m: np.ndarray,
+    squared: float,
+    score: float,
+    shares: np.ndarray,
 ) -> bytes:
     """One result line for each vital of the hour: its departure, its share, and the whole's distance."""
-    missing, out = joint.missing_days(s, len(plan.vitals)), []
-    for j, code in enumerate(plan.vitals):
-        if math.isnan(m[j]):
-            continue
-        fields = f"departure={m[j]:.4f},missing_days={missing}i"
-        if not math.isnan(score):
-            fields += f",share={shares[j]:.4f},distance={math.sqrt(squared):.4f},score={score:.4f}"
-        out.append(f"joint,patient={patient},vital={code} {fields} {int(s['hour']) * HOUR}000000\n")
+    missing = joint.missing_days(states, len(plan.vitals))
+    end = f" {int(states['hour'][0]) * HOUR}000000\n"
+    scored = "" if math.isnan(score) else f",distance={math.sqrt(squared):.4f},score={score:.4f}"
+    out = []
+    for code, departure, share in zip(plan.vitals, m.tolist(), shares.tolist(), strict=True):
+        if not math.isnan(departure):
+            fields = f"departure={departure:.4f},missing_days={missing}i"
+            fields += f",share={share:.4f}{scored}" if scored else ""
+            out.append(f"joint,patient={patient},vital={code} {fields}{end}")
     return "".join(out).encode()
 
 
@@ -131,7 +148,7 @@ def _cause(
     plan: Joint,
     memory: Interplay,
     catalog: Catalog,
-    s: np.void,
+    states: np.ndarray,
     hour_of_day: int,
     squared: float,
     score: float,
@@ -139,6 +156,7 @@ def _cause(
     event: np.void,
 ) -> Cause:
     """Why the alert opens: every vital's value, what was usual at this hour, its share of the distance."""
+    s = states[0]
     start, days = int(s["hour"]) * HOUR, int(s["hours"]) // joint.HOURS
     order = [int(j) for j in np.argsort(-shares, kind="stable") if not math.isnan(shares[j])]
     told = [

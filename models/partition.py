@@ -14,6 +14,7 @@ from models.plan import Plan
 from models.rivers.watch import Watches
 from models.routes import Routes
 from models.rules import RuleSets, compile_catalog
+from models.score import joint_parameters
 from models.score.acute_parameters import parameters
 from models.state import NEVER, Patient, State
 from models.verdicts.calibration import LikelihoodCalibration
@@ -35,13 +36,15 @@ class Partition:
         capacity: int = 64,
         acute: np.ndarray | None = None,
         slow: np.ndarray | None = None,
+        together: np.ndarray | None = None,
     ) -> None:
-        """`acute`, `slow`: PARAMETERS (1,) other than the one set used everywhere, for an evaluation."""
+        """`acute`, `slow`, `together`: PARAMETERS (1,) other than the shipped ones, for an evaluation."""
         self.catalog, self.zones = catalog, zones
         self.shipped = self.default = default  # everyone's plan until one comes; the one that holds
         self.vitals, self.codes = compile_catalog(catalog)
         self.rules = RuleSets(slow)
         self.acute = parameters() if acute is None else acute
+        self.together = (joint_parameters.parameters() if together is None else together)[0]
         self.state = State([v.code for v in catalog.vitals], capacity)
         self.reporter = report.Reporter(catalog)
         self.watches = Watches()

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 FINE, TWICE, DEEP, UNSURE = 0, 1, 2, 3
-MAXIMUM_DEPTH: Final = 8
+MAXIMUM_DEPTH: Final = 16  # a plan whose estimators stand inside of each other is the deepest record
 MAXIMUM_KEYS: Final = 48
 
 

@@ -17,6 +17,7 @@ from models.devices import Suspicion
 from models.joint import TURN, Interplay
 from models.plan import Plan
 from models.record import FATES, PATIENT, SERIES
+from models.score.joint import JOINT
 from models.triage import Cause, Desk
 from models.verdicts.calibration import History as Likelihoods
 
@@ -24,7 +25,7 @@ PATIENTS_PER_BLOCK: Final = 8
 # Bytes of a block as it travels, when all in it is at its bound and no number can be compressed
 # (tests/test_block_size.py). Its topic and its producer take as much; what grows is bounded where it does.
 LARGEST_BLOCK: Final = (8 << 20) - 4096
-FORMAT: Final = f"5-{zlib.crc32(repr((SERIES.descr, PATIENT.descr)).encode()):08x}"
+FORMAT: Final = f"5-{zlib.crc32(repr((SERIES.descr, PATIENT.descr, JOINT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
 T = TypeVar("T")
 

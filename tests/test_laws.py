@@ -1,13 +1,14 @@
 """The five laws, on the whole pipeline."""
 
 import json
+import random
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from models.catalog import Catalog
@@ -15,7 +16,8 @@ from models.outputs import Ledger, Outputs
 from models.pipeline import Pipeline
 from models.plan import Plan
 from streams.zones import zone
-from tests.logs import WEEK, Entry, logs
+from tests import mature
+from tests.logs import START, WEEK, Entry, logs
 
 Told = tuple[bytes, list[bytes], list[tuple[str, int, bytes]]]
 Make = Callable[[], Pipeline]
@@ -171,3 +173,118 @@ def test_patients_do_not_matter_to_each_other(make: Make, log: list[Entry], data
         name = b'"patient":"%s"' % patient.encode()
         assert [a for a in one[1] if name in a] == [a for a in other[1] if name in a]
     assert sorted((r, v) for r, _, v in one[2]) == sorted((r, v) for r, _, v in other[2])
+
+
+# The same laws on a log of five weeks, in which everything has spoken: few draws, each of the whole log.
+FEW = settings(max_examples=8, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # none is shrunk
+chances = st.integers(0, 1 << 32).map(random.Random)  # small numbers would cut at the beginning of the log
+
+
+def cuts_of(chance: random.Random, count: int, end: int) -> list[int]:
+    """`count` places of a log of `end` records, with its beginning and its end."""
+    return sorted({0, end, *(chance.randrange(end) for _ in range(count))})
+
+
+class Grown:
+    """The log, and what it tells when it is taken whole."""
+
+    def __init__(self, make: Make) -> None:
+        self.log, pipeline = list(mature.log(START)), make()
+        self.told, self.ledger = told(feed(pipeline, self.log)), pipeline.ledger
+
+
+@pytest.fixture(scope="session")
+def grown(make: Make) -> Grown:
+    return Grown(make)
+
+
+def test_the_mature_log_reaches_every_detector_and_every_action(grown: Grown) -> None:
+    (lines, alerts, rejects), ledger = grown.told, grown.ledger
+    assert not rejects
+    assert balances(ledger)
+    assert ledger.plans == len(mature.PATIENTS)
+    assert ledger.calibrations == 2
+    assert ledger.actions > 10
+    bodies = [json.loads(body) for body in alerts]
+    opened = {(b["kind"], b["rule"]) for b in bodies if b["event"] == "opened"}
+    assert opened >= {
+        ("limit", "spo2-below-91"),
+        ("symptom", "breathlessness-above-6"),
+        ("baseline", "acute-baseline"),
+        ("baseline", "joint"),
+        ("baseline", "trees"),
+        ("trend", "own-normal"),
+        ("trend", "gain-with-symptoms"),
+        ("silence", "silence"),
+    }
+    assert {kind for kind, _ in opened} >= {"score"}
+    assert {b["event"] for b in bodies} >= {"opened", "acknowledged", "resolved", "closed"}
+    assert any(b.get("symptoms") == ["breathlessness"] for b in bodies)
+    assert any("likelihood" in b for b in bodies)
+    assert {line.partition(b",")[0] for line in lines.splitlines()} >= {
+        b"window", b"reading", b"baseline", b"trend", b"score", b"joint"
+    }  # fmt: skip
+
+
+@FEW
+@given(chance=chances)
+def test_batches_do_not_matter_to_a_mature_log(make: Make, grown: Grown, chance: random.Random) -> None:
+    pipeline, bounds = make(), cuts_of(chance, chance.choice((2, 20, 200)), len(grown.log))
+    parts = [feed(pipeline, grown.log[a:b], a) for a, b in pairwise(bounds)]
+    assert (told(*parts), pipeline.ledger) == (grown.told, grown.ledger)
+
+
+@FEW
+@given(chance=chances)
+def test_restarts_do_not_matter_to_a_mature_log(make: Make, grown: Grown, chance: random.Random) -> None:
+    pipeline, parts, saved = make(), [], dict[bytes, bytes]()
+    for a, b in pairwise(cuts_of(chance, 40, len(grown.log))):
+        begin = max(a - chance.choice((0, 0, 30)), 0)  # what the saved blocks reflect comes once more
+        parts.append(feed(pipeline, grown.log[begin:b], begin))
+        saved |= pipeline.snapshot()
+        pipeline = make()
+        pipeline.restore(saved)
+    assert (told(*parts), pipeline.ledger) == (grown.told, grown.ledger)
+
+
+@FEW
+@given(chance=chances)
+def test_the_outputs_of_a_prefix_of_a_mature_log_are_the_prefix_of_its_outputs(
+    make: Make, grown: Grown, chance: random.Random
+) -> None:
+    prefix = grown.log[: chance.randrange(len(grown.log))]
+    for all_of_it, some in zip(grown.told, told(feed(make(), prefix)), strict=True):
+        assert all_of_it[: len(some)] == some
+
+
+@settings(FEW, max_examples=2)
+@given(weeks=st.integers(1, 40))
+def test_moving_a_mature_log_by_whole_weeks_changes_only_the_times(
+    make: Make, grown: Grown, weeks: int
+) -> None:
+    later = list(mature.log(START + weeks * WEEK))  # its actions name the alerts of that time
+    assert timeless(told(feed(make(), later))) == timeless(grown.told)
+
+
+@FEW
+@given(chance=chances)
+def test_the_patients_of_a_mature_log_do_not_matter_to_each_other(
+    make: Make, grown: Grown, chance: random.Random
+) -> None:
+    mixed: list[Entry] = []
+    waiting: dict[str, list[Entry]] = {patient: [] for patient in mature.PATIENTS}
+    for entry in [*grown.log, None]:
+        if entry is not None and entry.patient:
+            waiting[entry.patient].append(entry)
+            continue
+        while rest := [patient for patient in mature.PATIENTS if waiting[patient]]:
+            own = waiting[chance.choice(rest)]
+            taken = chance.randint(1, len(own))
+            mixed += own[:taken]
+            del own[:taken]
+        mixed += [entry] if entry is not None else []
+    one, other = grown.told, told(feed(make(), mixed))
+    for patient in mature.PATIENTS:
+        tag, name = b",patient=%s," % patient.encode(), b'"patient":"%s"' % patient.encode()
+        assert [x for x in one[0].splitlines() if tag in x] == [x for x in other[0].splitlines() if tag in x]
+        assert [a for a in one[1] if name in a] == [a for a in other[1] if name in a]

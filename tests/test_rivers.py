@@ -3,14 +3,15 @@
 import os
 import pickle
 import zlib
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from river import anomaly
 
 from models.catalog import Catalog
 from models.plan_file import parse_plans
-from models.rivers import watch
+from models.rivers import build, watch
 from models.rivers.pack import Refused, pack, unpack
 from models.strict import ConfigurationError
 from streams.configuration import load_templates
@@ -133,6 +134,133 @@ def test_a_wrong_estimator_is_refused_with_the_nearest_right_one(
     own = TREES.replace("n_trees = 10, height = 6", "height = 6, n_trees = 10")
     assert right in own
     assert told in faults(catalog, own.replace(right, wrong))
+
+
+DETECTORS = {
+    "GaussianScorer": '{ estimator = "anomaly.GaussianScorer", grace_period = 50 }',
+    "HalfSpaceTrees": '{ estimator = "anomaly.HalfSpaceTrees", n_trees = 5, height = 5, seed = 1 }',
+    "LODA": '{ estimator = "anomaly.LODA", n_random_cuts = 20, seed = 1 }',
+    "OneClassSVM": '{ estimator = "anomaly.OneClassSVM", nu = 0.1, optimizer = { estimator = "optim.SGD", '
+    'lr = { estimator = "optim.schedulers.InverseScaling", learning_rate = 0.01 } } }',
+    "QuantileFilter": '{ estimator = "anomaly.QuantileFilter", q = 0.99, '
+    'anomaly_detector = { estimator = "anomaly.HalfSpaceTrees", n_trees = 5, height = 5, seed = 1 } }',
+    "StandardAbsoluteDeviation": '{ estimator = "anomaly.StandardAbsoluteDeviation", '
+    'sub_stat = { estimator = "stats.RollingQuantile", q = 0.5, window_size = 200 } }',
+    "ThresholdFilter": '{ estimator = "anomaly.ThresholdFilter", threshold = 0.9, '
+    'anomaly_detector = { estimator = "anomaly.GaussianScorer" } }',
+    "LocalOutlierFactor": '{ estimator = "anomaly.LocalOutlierFactor", n_neighbors = 5, '
+    'engine = { estimator = "neighbors.LazySearch", window_size = 60 } }',
+    "PredictiveAnomalyDetection": '{ estimator = "anomaly.PredictiveAnomalyDetection", n_std = 4.0, '
+    'predictive_model = { estimator = "time_series.SNARIMAX", p = 4, d = 0, q = 1, m = 24, sp = 1, '
+    'regressor = { estimator = "compose.Pipeline", arguments = [ '
+    '{ estimator = "preprocessing.StandardScaler" }, '
+    '{ estimator = "linear_model.LinearRegression", intercept_init = 70, '
+    'optimizer = { estimator = "optim.SGD", lr = 0.01 } } ] } } }',
+    "PredictiveAnomalyDetection, Holt-Winters": '{ estimator = "anomaly.PredictiveAnomalyDetection", '
+    'predictive_model = { estimator = "time_series.HoltWinters", alpha = 0.3, beta = 0.1, gamma = 0.1, '
+    "seasonality = 24 } }",
+    "PredictiveAnomalyDetection, bare": '{ estimator = "anomaly.PredictiveAnomalyDetection" }',
+}
+SCALED = ("HalfSpaceTrees", "LODA", "OneClassSVM", "QuantileFilter", "LocalOutlierFactor")
+
+
+def spelled(name: str, features: str = '["mean"]') -> str:
+    """A detector of River's anomaly module on windows of a minute, behind a scaler where it asks for one."""
+    scaler = '{ estimator = "preprocessing.MinMaxScaler" }, ' if name in SCALED else ""
+    return f"""
+[[plan.estimators]]
+name = "one"
+vital = "heart-rate"
+window = "1m"
+features = {features}
+score_above = 1e9
+ready = 60
+severity = "low"
+pipeline = [{scaler}{DETECTORS[name]}]
+"""
+
+
+def minutes(own: str, restart: bool) -> Story:
+    """Two and a half hours of heart rates, a reading a minute, of which the last is not told yet."""
+    story = Story("default", own)
+    for i, value in enumerate(calm(150)):
+        story.measure(f"1 {8 + i // 60:02}:{i % 60:02}", "heart-rate", value)
+        if restart and i % 20 == 19:
+            story.restart()
+    return story
+
+
+def test_every_detector_of_rivers_anomaly_module_is_tried_here() -> None:
+    assert {name.partition(",")[0] for name in DETECTORS} == set(anomaly.__all__)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_of_river_scores_windows_and_a_restart_leaves_the_same_bytes(name: str) -> None:
+    saved = []
+    for restart in (False, True):
+        story = minutes(spelled(name), restart)
+        assert story.ledger.estimators_failed == 0
+        (patient,) = story.pipeline.state.roster
+        story.pipeline.watches.save(patient)
+        (memory,) = patient.watches.values()
+        assert memory.learned > 100
+        saved.append(memory.state)
+    assert saved[0] == saved[1]
+
+
+@pytest.mark.parametrize("name", ["PredictiveAnomalyDetection", "PredictiveAnomalyDetection, Holt-Winters"])
+def test_a_forecaster_is_refused_where_it_would_need_features_of_the_time_to_come(
+    catalog: Catalog, name: str
+) -> None:
+    told = faults(catalog, spelled(name, '["mean", "max"]'))
+    assert "foretells its first feature from the past of it alone; name one feature" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right", "told"),
+    [
+        ("OneClassSVM", "optim.SDG", "optim.SGD", "did you mean optim.SGD?"),
+        ("OneClassSVM", "optm.SGD", "optim.SGD", "did you mean optim?"),
+        ("OneClassSVM", '"optim.SGD"', '"anomaly.OneClassSVM"', "optim.SGD is no step; write it as a param"),
+        ("PredictiveAnomalyDetection", "p = 4000,", "p = 4,", "4000 is too much; give at most 200"),
+        ("PredictiveAnomalyDetection", "river.datasets", "time_series.SNARIMAX", "for plans"),
+        ("PredictiveAnomalyDetection, Holt-Winters", "ready = 3", "ready = 60", "or give a greater `ready`"),
+        ("StandardAbsoluteDeviation", "stats.Shift", "stats.RollingQuantile", "stats.Shift has no such"),
+    ],
+)
+def test_a_wrong_part_of_an_estimator_is_refused_by_name(
+    catalog: Catalog, name: str, wrong: str, right: str, told: str
+) -> None:
+    own = spelled(name)
+    assert right in own
+    assert told in faults(catalog, own.replace(right, wrong))
+
+
+def test_estimators_too_deep_inside_of_each_other_are_refused_before_the_log_would(catalog: Catalog) -> None:
+    inner = '{ estimator = "optim.SGD", lr = 0.01 }'
+    for _ in range(6):
+        inner = f'{{ estimator = "optim.Averager", optimizer = {inner} }}'
+    own = spelled("OneClassSVM").replace(
+        DETECTORS["OneClassSVM"], f'{{ estimator = "anomaly.OneClassSVM", optimizer = {inner} }}'
+    )
+    assert "at most 5 inside of each other" in faults(catalog, own)
+
+
+def test_a_supervised_detector_never_sees_its_target_among_the_features() -> None:
+    class Spy:
+        _supervised = True
+        seen: ClassVar[list[tuple[dict[str, float], float]]] = []
+
+        def score_one(self, x: dict[str, float], y: float) -> float:
+            self.seen.append((x, y))
+            return 0.0
+
+        def learn_one(self, x: dict[str, float], y: float) -> None:
+            self.seen.append((x, y))
+
+    for ask in (build.score, build.learn):
+        ask(Spy(), {"mean": 70.0, "max": 80.0}, ("mean", "max"))
+    assert Spy.seen == [({"max": 80.0}, 70.0)] * 2
 
 
 def test_a_pipeline_that_ends_without_a_score_is_refused(catalog: Catalog) -> None:

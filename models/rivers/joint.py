@@ -1,12 +1,16 @@
 """Several vitals of one patient, behind River's AnomalyDetector."""
 
 import math
+from typing import Final
 
 import numpy as np
 
 from models.joint import HOUR
 from models.rivers.detector import Detector, Reading
 from models.score import joint
+from models.score.joint_parameters import parameters
+
+_SHIPPED: Final = parameters()[0]
 
 
 class JointDeparture(Detector):
@@ -30,14 +34,15 @@ class JointDeparture(Detector):
         self._state = np.zeros(1, joint.JOINT)
 
     def _take(self, x: Reading) -> float:
-        s, at, k = self._state[0], x.get(self.time), len(self.vitals)
+        at, k = x.get(self.time), len(self.vitals)
         if at is None:
             return 0.0
         hour = int(at) // HOUR
-        joint.start(s, hour)
+        joint.begin(self._state, hour)
         for j, name in enumerate(self.vitals):
             if x.get(name) is not None:
-                s["known"][j], s["value"][j] = 1, float(x[name])
-        m, _, score, _ = joint.assess(s, k, hour % joint.HOURS)
-        joint.learn(s, k, hour % joint.HOURS, m, score)
+                joint.collect(self._state, k, j, hour, float(x[name]))
+        m, shares = np.empty(k), np.empty(k)
+        _, score = joint.assess(self._state, k, hour % joint.HOURS, _SHIPPED, m, shares)
+        joint.learn(self._state, k, hour % joint.HOURS, _SHIPPED, m, score)
         return 0.0 if math.isnan(score) else score

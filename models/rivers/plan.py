@@ -55,10 +55,11 @@ def check_estimators(estimators: tuple[Estimator, ...], catalog: Catalog) -> lis
             out.append((f"{where}.pipeline", f"has more than {STEPS} steps", "join some"))
             continue
         model, faults = assemble(one.pipeline, f"{where}.pipeline")
-        if model is not None and not faults and not unknown and one.features:
-            size, faults = on_trial(model, one.features, f"{where}.pipeline")
-            together += size
         out += faults
+        if model is not None and not unknown and one.features and one.ready >= 1:
+            size, problem, remedy = on_trial(one.pipeline, one.features, one.ready)
+            together += size
+            out += [(f"{where}.pipeline", problem, remedy)] if problem else []
     if together > LARGEST_STATE:
         problem = f"their state takes {together // 1024} KB of a patient"
         remedy = f"give fewer trees or neighbours: at most {LARGEST_STATE // 1024} KB of all of them together"

@@ -66,6 +66,7 @@ class Watches:
         told: list[Cause | Transition | None] = []
         try:
             model = self._model(patient.name, one, watch)
+            self._changed.add((patient.name, one.name))  # some remember what they were asked, too
             if watch.learned >= one.ready:
                 told.append(
                     self._judge(patient.desk, one, watch, vital, event, score(model, x, one.features))

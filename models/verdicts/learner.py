@@ -59,6 +59,7 @@ class Learner:
         self,
         threshold: float = THRESHOLD,
         classifier: Callable[[], base.Classifier] = KalmanLogisticRegression,
+        fading: float = FADING,
     ) -> None:
         """threshold: of drift, in log likelihood; math.inf = memory is never shortened."""
         self.memory: deque[tuple[Features, bool]] = deque(maxlen=MEMORY)
@@ -68,7 +69,7 @@ class Learner:
         self._kinds: set[bool] = set()
         self._classifier = classifier
         self._model = Model(classifier())
-        self._fading = Model(KalmanLogisticRegression(forgetting=FADING))
+        self._fading = Model(KalmanLogisticRegression(forgetting=fading))
         self._burden, self._since = 0.0, 0
 
     @property

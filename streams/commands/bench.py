@@ -5,6 +5,7 @@ import os
 import click
 
 from models.record import SERIES
+from models.score.joint import JOINT
 from streams.bench import core, detectors, worker
 from streams.settings import load_settings
 
@@ -43,10 +44,18 @@ def command(
         )
     click.echo(f"a series record has {SERIES.itemsize} bytes")
     click.echo(f"{f'detectors alone, {detectors.COUNT:,} series':34} {'ns/reading':>12}")
-    for cost in detectors.measure():
+    costs = detectors.measure()
+    for cost in costs:
         click.echo(f"{cost.name:34} {cost.nanoseconds:12,.0f}")
-    together = detectors.several()
-    click.echo(f"{together.name:34} {together.nanoseconds:12,.0f} ns")
+    several, an_hour = detectors.several(), 3_600_000 // detectors.EVERY * detectors.TOGETHER
+    for cost in several:
+        click.echo(f"{cost.name:54} {cost.nanoseconds:12,.0f} ns")
+    reading = costs[-1].nanoseconds + several[0].nanoseconds / an_hour
+    click.echo(f"{'all detectors and these, a reading every 15 minutes':54} {reading:12,.0f} ns")
+    more, share = JOINT.itemsize, JOINT.itemsize / detectors.TOGETHER
+    click.echo(
+        f"such a patient's state holds {more} bytes more: {share:.0f} for each of {detectors.TOGETHER} series"
+    )
     os.sched_setaffinity(0, everything)
     if core_only:
         return

@@ -2,16 +2,16 @@
 
 Unit: a stay. Outcome: death in hospital. Each stay's vitals run through the pipeline under a plan with
 NEWS2 on scale 1 and measured oxygen; what is judged is the score between 24 and 48 hours. Nothing is
-fitted. Formats: vitals_set_*.csv.gz, outcomes_set_*.csv; Silva et al., Comput Cardiol 2012;39:245-8.
+fitted. Formats, plain or gzipped: vitals_set_*.csv (RecordID, minute, param, value), outcomes_set_*.csv
+(RecordID, In-hospital_death; SAPS-I and SOFA where known); Silva et al., Comput Cardiol 2012;39:245-8.
 """
 
-import csv
-import gzip
-from collections import defaultdict
+import math
+from collections import Counter
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 import msgspec
@@ -20,12 +20,19 @@ import numpy as np
 from models.news2 import News2
 from models.plan import Plan
 from streams.configuration import load_catalog, load_default_plan
-from streams.evaluation.measures import auroc, best_event_1
-from streams.evaluation.play import fields_of, instant, play, reading
-from streams.evaluation.report import Row, Table, options, tell
+from streams.evaluation.measures import auroc, best_event_1, roc
+from streams.evaluation.play import Played, fields_of, instant, play, reading
+from streams.evaluation.recording import Skipped, every, number, rows
+from streams.evaluation.report import Curve, Plot, Row, Table, options, perturbations, tell
 
 ADMISSION: Final = 1_325_376_000_000  # 2012-01-01T00:00:00Z, for every stay: only minutes are known
 FROM, UNTIL = 24 * 3_600_000, 48 * 3_600_000
+LONGEST: Final = 2880  # minutes of a stay that the recording holds
+DIED: Final = "In-hospital_death"
+FIXED: Final = (
+    "NEWS2 is a published chart and the limits are a clinician's: nothing learned or tuned decides here, so "
+    "--perturb has nothing to move."
+)
 VITALS: Final = {
     "HR": ("heart-rate", "/min"),
     "RespRate": ("respiratory-rate", "/min"),
@@ -43,26 +50,40 @@ def acvpu(coma: float) -> float:
     return 0.0 if coma >= 15 else 1.0 if coma >= 14 else 2.0 if coma >= 9 else 3.0 if coma >= 4 else 4.0
 
 
-def records(paths: list[Path]) -> Iterator[bytes]:
+def records(paths: list[Path], skipped: Skipped) -> Iterator[bytes]:
     """All readings of the stays in the order of their minutes; -1 (not measured) is left out."""
-    rows: list[tuple[int, str, str, float]] = []
+    found: list[tuple[int, str, str, float]] = []
     for path in paths:
-        with gzip.open(path, "rt", newline="") as file:
-            for row in csv.DictReader(file):
-                value = float(row["value"])
-                if row["param"] in VITALS and value != -1:
-                    rows.append((int(row["minute"]), row["RecordID"], row["param"], value))
-    rows.sort(key=itemgetter(0))
-    for minute, stay, name, value in rows:
+        for row in rows(path, ("RecordID", "minute", "param", "value"), skipped):
+            if row["param"] in VITALS:
+                minute, value = number(row["minute"]), number(row["value"])
+                if minute is None or value is None or not 0 <= minute <= LONGEST:
+                    skipped["vitals without a minute of 0 to 2880 or a number"] += 1
+                elif value != -1:
+                    found.append((int(minute), row["RecordID"], row["param"], value))
+    found.sort(key=itemgetter(0))
+    for minute, stay, name, value in found:
         vital, unit = VITALS[name]
         shown = acvpu(value) if name == "GCS" else 100 * value if name == "FiO2" else value
         yield reading(f"p-{stay}", vital, shown, unit, instant(ADMISSION + minute * 60_000))
 
 
+def outcomes(paths: list[Path], skipped: Skipped) -> dict[str, dict[str, str]]:
+    """The stays whose outcome is known: 0 survived, 1 died in hospital."""
+    out = {}
+    for path in paths:
+        for row in rows(path, ("RecordID", DIED), skipped):
+            if number(row[DIED]) in (0, 1):
+                out[row["RecordID"]] = row
+            else:
+                skipped["stays without an outcome"] += 1
+    return out
+
+
 def given(stay: dict[str, str], name: str) -> float:
-    """A score that the outcomes carry; NaN for -1, which stands for missing."""
-    value = float(stay[name])
-    return value if value >= 0 else float("nan")
+    """A score that the outcomes carry; NaN where it is missing, which -1 stands for."""
+    value = number(stay.get(name, ""))
+    return value if value is not None and value >= 0 else math.nan
 
 
 def plan() -> Plan:
@@ -71,56 +92,64 @@ def plan() -> Plan:
     return msgspec.structs.replace(load_default_plan(None, load_catalog()), news2=news2)
 
 
-@click.command(name="icu")
-@options
-def command(data: Path, out: Path | None) -> None:
-    """NEWS2 between 24 and 48 hours against death in hospital."""
-    vitals, outcomes = sorted(data.glob("vitals_set_*.csv.gz")), sorted(data.glob("outcomes_set_*.csv"))
-    if not vitals or not outcomes:
-        raise click.UsageError(f"--data: no vitals_set_*.csv.gz and outcomes_set_*.csv in {data}")
-    stays: dict[str, dict[str, str]] = {}
-    for path in outcomes:
-        with path.open(newline="") as file:
-            stays |= {row["RecordID"]: row for row in csv.DictReader(file)}
-    played = play(records(vitals), plan(), keep=("score",))
-    totals: dict[str, list[float]] = defaultdict(list)
-    parts: list[float] = []
+class Stay(NamedTuple):
+    """What was told of a stay between 24 and 48 hours."""
+
+    totals: list[float]
+    parts: list[float]
+    limits: int
+
+
+def between(played: Played) -> dict[str, Stay]:
+    """By stay: the scores in that time, how many parts each had, the alerts on limits that opened."""
+    begin, end = instant(ADMISSION + FROM), instant(ADMISSION + UNTIL)
+    opened = Counter(
+        alert["patient"]
+        for alert in played.alerts
+        if alert["kind"] == "limit" and alert["event"] == "opened" and begin <= alert["measured_at"] <= end
+    )
+    out: dict[str, Stay] = {}
     for line in played.lines:
         tags, fields, at = fields_of(line)
         if FROM <= at - ADMISSION <= UNTIL:
-            totals[tags["patient"].removeprefix("p-")].append(fields["total"])
-            parts.append(fields["parts"])
-    limits: dict[str, int] = defaultdict(int)
-    begin, end = instant(ADMISSION + FROM), instant(ADMISSION + UNTIL)
-    for alert in played.alerts:
-        at = alert.get("measured_at", "")
-        if alert["kind"] == "limit" and alert["event"] == "opened" and begin <= at <= end:
-            limits[alert["patient"].removeprefix("p-")] += 1
-    judged = sorted(stay for stay in stays if stay in totals)
-    died = np.array([stays[stay]["In-hospital_death"] == "1" for stay in judged])
+            patient = tags["patient"]
+            stay = out.setdefault(patient.removeprefix("p-"), Stay([], [], opened[patient]))
+            stay.totals.append(fields["total"])
+            stay.parts.append(fields["parts"])
+    return out
+
+
+@click.command(name="icu")
+@options
+@perturbations
+def command(data: Path, out: Path | None, perturb: float | None, repeats: int, seed: int) -> None:
+    """NEWS2 between 24 and 48 hours against death in hospital."""
+    skipped = Skipped()
+    vitals, files = every(data, "vitals_set_*.csv"), every(data, "outcomes_set_*.csv")
+    stays = outcomes(files, skipped)
+    played = play(records(vitals, skipped), plan(), keep=("score",))
+    told = between(played)
+    judged = sorted(stay for stay in stays if stay in told)
+    died = np.array([number(stays[stay][DIED]) == 1 for stay in judged], bool)
     columns: dict[str, list[float]] = {
-        "NEWS2, mean of the scores": [float(np.mean(totals[stay])) for stay in judged],
-        "NEWS2, median": [float(np.median(totals[stay])) for stay in judged],
-        "NEWS2, highest": [max(totals[stay]) for stay in judged],
-        "NEWS2, last": [totals[stay][-1] for stay in judged],
-        "fixed limits, alerts opened": [float(limits[stay]) for stay in judged],
+        "NEWS2, mean of the scores": [float(np.mean(told[stay].totals)) for stay in judged],
+        "NEWS2, median": [float(np.median(told[stay].totals)) for stay in judged],
+        "NEWS2, highest": [max(told[stay].totals) for stay in judged],
+        "NEWS2, last": [told[stay].totals[-1] for stay in judged],
+        "fixed limits, alerts opened": [float(told[stay].limits) for stay in judged],
         "SAPS-I (given)": [given(stays[stay], "SAPS-I") for stay in judged],
         "SOFA (given)": [given(stays[stay], "SOFA") for stay in judged],
         "blind metronome": [0.0 for _ in judged],
     }
-    rows: list[Row] = []
+    figures: list[Row] = []
+    curves = []
     for name, column in columns.items():
-        scores = np.array(column)
+        scores = np.array(column, float)
         known = np.isfinite(scores)
-        rows.append(
-            [
-                name,
-                int(known.sum()),
-                auroc(scores[known], died[known]),
-                best_event_1(scores[known], died[known]),
-            ]
-        )
-    ledger = played.ledger
+        some, outcome = scores[known], died[known]
+        figures.append([name, len(some), auroc(some, outcome), best_event_1(some, outcome)])
+        curves.append(Curve(name, roc(some, outcome)))
+    ledger, parts = played.ledger, [part for stay in told.values() for part in stay.parts]
     facts: list[Row] = [
         ["stays in the outcomes", len(stays)],
         ["stays with a score between 24 and 48 h", len(judged)],
@@ -128,10 +157,13 @@ def command(data: Path, out: Path | None) -> None:
         ["readings received", ledger.received],
         ["accepted", ledger.accepted],
         ["scores between 24 and 48 h", len(parts)],
-        ["parts in a score, mean (of 7)", float(np.mean(parts)) if parts else 0.0],
+        ["parts in a score, mean (of 7)", float(np.mean(parts)) if parts else math.nan],
     ]
+    facts += [[what, n] for what, n in sorted(skipped.items())]
+    title = "Death in hospital, scores between 24 and 48 h"
     tables = [
-        Table("Death in hospital, scores between 24 and 48 h", ["score", "stays", "AUROC", "event 1"], rows),
+        Table(title, ["score", "stays", "AUROC", "event 1"], figures),
         Table("Recording (nothing tuned on it)", ["what", "how many"], facts),
     ]
-    tell("icu", tables, [], out)
+    notes = [FIXED] if perturb is not None else []
+    tell("icu", tables, [Plot(title, "1 - specificity", "sensitivity", curves)], out, notes)

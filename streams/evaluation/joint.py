@@ -1,104 +1,211 @@
 """`vigie evaluate joint`: vitals that leave together, each within its own band, on simulated patients.
 
-Correlated hourly means with a course of the day; for one day each vital is moved by a share of its own
-deviation, against the sign of their correlation. The joint score is compared with the best single vital
-(the same moving average, the same profile, of each vital alone), each at the threshold that one cohort gives
-for the budget, with room for chance as `vigie calibrate` leaves it; rates and events are measured on patients
-of other seeds. What is counted are alerts that open. The threshold is what a plan of such vitals may name as
-`score_above` of its `[plan.joint]`.
+Cohorts run through the product's pipeline. The threshold of each way is that of the first cohort for the
+budget, with room for chance (`joint_budget.calibrate`); alerts are counted on fresh patients, and found are
+shifts of a day of others, all of different seeds. Beside the joint score: the best single vital (the largest
+of the smoothed departures that the pipeline tells, each in its own deviations) and River's detectors on the
+same departures; for these, hours count by the same rule, but nothing freezes while an alert stands.
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import click
 import numpy as np
+from river import anomaly, compose, preprocessing
 
-from models.score import joint
-from streams.evaluation.budget import bound
-from streams.evaluation.report import Row, Table, tell
+from models.score.joint_parameters import perturbed
+from streams.configuration import load_catalog
+from streams.evaluation.cohort import DAY, START, Floats
+from streams.evaluation.joint_budget import Told, calibrate, opened, told
+from streams.evaluation.joint_cohort import VITALS, plan, run, values
+from streams.evaluation.report import Curve, Plot, Row, Table, perturbations, repeated, tell
 
-TOGETHER: Final = (
-    np.array(  # heart rate, respiratory rate, saturation, skin temperature: this simulation's own
-        [[1, 0.7, -0.5, 0.3], [0.7, 1, -0.5, 0.3], [-0.5, -0.5, 1, -0.2], [0.3, 0.3, -0.2, 1]]
-    )
-)
-MEAN: Final = np.array([70.0, 16.0, 96.0, 33.0])
-DEVIATION: Final = np.array([4.0, 1.5, 0.8, 0.4])
-AGAINST: Final = np.array([1.0, -1.0, 1.0, 0.5])  # of one shift, by vital
-SHIFTS: Final = (0.4, 0.6, 0.8, 1.0)  # deviations
-DAYS: Final = 60
+SHIFTS: Final = (0.5, 1.0, 1.5, 2.0)  # deviations
+CURVE: Final = 1.5  # the shift of the curve, and of --perturb
+DAYS: Final = 45
 SETTLED: Final = 21  # days before anything is counted
+ONSET: Final = (35, 43)  # days among which a shift begins; it lasts one
 PERSISTENCE: Final = 2  # hours in a row
+NEVER: Final = 1e6  # a score that nothing reaches
+HORIZON: Final = 28 * 24  # hours that a single vital's deviation remembers
+OURS: Final = "joint"
+MOST: Final = 1.0  # alerts per patient-week, where the curve ends
+Scores = dict[str, Floats]
 
 
-def hours(days: int, shift: float, seed: int) -> np.ndarray:
-    """Hourly means float64 (24 * days, 4); the last 24 are moved by `shift` deviations."""
-    chance = np.random.default_rng(seed)
-    z = chance.multivariate_normal(np.zeros(4), TOGETHER, 24 * days)
-    z[-24:] += shift * AGAINST
-    clock = 1.2 * np.sin(2 * np.pi * (np.arange(24 * days) % 24 - 10) / 24)
-    return MEAN + DEVIATION * (z + clock[:, None] * np.array([1, 0.5, 0, 0.5]))
+def single(hours: Told) -> Floats:
+    """The largest departure of each hour in deviations of its vital so far; where the joint score is, too."""
+    variance, out = np.zeros(len(VITALS)), np.full(len(hours.scores), np.nan)
+    for i, row in enumerate(hours.departures):
+        known = ~np.isnan(row)
+        if np.isfinite(hours.scores[i]):
+            out[i] = np.max(np.abs(row[known]) / np.sqrt(variance[known] + 1e-9))
+        variance[known] += (row[known] ** 2 - variance[known]) / min(i + 1, HORIZON)
+    return out
 
 
-def scores(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(joint, best single) score of each hour, NaN until ready; both by the kernel, learned unguarded."""
-    k = values.shape[1]
-    s, out, single = np.zeros(1, joint.JOINT)[0], np.zeros(len(values)), np.zeros(len(values))
-    for i, row in enumerate(values):
-        joint.start(s, i)
-        s["known"][:k], s["value"][:k] = 1, row
-        m, _, out[i], _ = joint.assess(s, k, i % 24)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            single[i] = np.abs(m / np.sqrt(np.diag(s["covariance"])[:k])).max()
-        joint.learn(s, k, i % 24, m, out[i])
-    return lasting(out), lasting(single)
+def by_river(make: Callable[[], Any]) -> Callable[[Told], Floats]:
+    """An estimator of River, new for each patient, on the departures of its hours; asked, then taught."""
+
+    def scores(hours: Told) -> Floats:
+        model, out = make(), np.full(len(hours.scores), np.nan)
+        for i, row in enumerate(hours.departures.tolist()):
+            x = {vital: value for vital, value in zip(VITALS, row, strict=True) if value == value}
+            if np.isfinite(hours.scores[i]):
+                out[i] = model.score_one(x)
+            model.learn_one({**dict.fromkeys(VITALS, 0.0), **x})
+        return out
+
+    return scores
 
 
-def lasting(score: np.ndarray) -> np.ndarray:
-    """The score that PERSISTENCE hours in a row reach."""
-    windows = np.lib.stride_tricks.sliding_window_view(score, PERSISTENCE)
-    return np.concatenate([np.full(PERSISTENCE - 1, np.nan), windows.min(axis=1)])
+def trees() -> Any:
+    """River's HalfSpaceTrees behind a scaler, of the week before."""
+    model = anomaly.HalfSpaceTrees(n_trees=25, height=6, window_size=168, seed=1)
+    return compose.Pipeline(preprocessing.MinMaxScaler(), model)
 
 
-def opened(score: np.ndarray, threshold: float) -> int:
-    """Alerts that open on the days counted: lasting scores beyond the threshold that the last was not."""
-    beyond = score[24 * SETTLED :] > threshold
-    return int((beyond[1:] & ~beyond[:-1]).sum() + beyond[0])
+def projections() -> Any:
+    """River's LODA behind a scaler."""
+    return compose.Pipeline(preprocessing.StandardScaler(), anomaly.LODA(seed=1))
 
 
-def threshold_for(healthy: list[np.ndarray], budget: float) -> float:
-    """The least threshold at which as many new patients stay within the budget (`budget.bound`)."""
-    weeks = len(healthy) * (DAYS - SETTLED) / 7
-    low, high = 1.0, max(float(np.nanmax(score)) for score in healthy) + 1
-    while high - low > 0.001:
-        middle = (low + high) / 2
-        over = bound(np.array([opened(score, middle) for score in healthy]), weeks) > budget
-        low, high = (middle, high) if over else (low, middle)
-    return high
+WAYS: Final[dict[str, Callable[[Told], Floats]]] = {
+    OURS: lambda hours: hours.scores,
+    "best single vital": single,
+    "River HalfSpaceTrees": by_river(trees),
+    "River LODA": by_river(projections),
+}
+
+
+def settled(by_patient: dict[str, Told], way: Callable[[Told], Floats]) -> Scores:
+    """Scores of the hours that count, by patient."""
+    first = START // 3_600_000 + 24 * SETTLED
+    return {patient: way(hours)[hours.hours >= first] for patient, hours in by_patient.items()}
+
+
+class Trial(NamedTuple):
+    """Cohorts of some patients; `seed` for thresholds, others for alerts and for each shift."""
+
+    patients: int
+    budget: float
+    seed: int
+    together: np.ndarray | None = None  # PARAMETERS (1,) other than the shipped ones
+
+    def thresholds(self, ways: dict[str, Callable[[Told], Floats]]) -> dict[str, float]:
+        """For the budget, from patients without a shift and a plan that never alerts."""
+        lines = run(
+            values(self.patients, DAYS, self.seed), load_catalog(), plan(NEVER, PERSISTENCE), self.together
+        )
+        hours = told(lines.lines, VITALS)
+        return {name: calibrate(settled(hours, way), self.budget, PERSISTENCE) for name, way in ways.items()}
+
+    def rates(
+        self, ways: dict[str, Callable[[Told], Floats]], bounds: dict[str, float]
+    ) -> tuple[dict[str, float], dict[str, Scores]]:
+        """Alerts per patient-week of fresh patients, by way; and the scores that they come from."""
+        weeks = self.patients * (DAYS - SETTLED) / 7
+        found = run(
+            values(self.patients, DAYS, self.seed + 1),
+            load_catalog(),
+            plan(bounds[OURS], PERSISTENCE),
+            self.together,
+        )
+        hours = told(found.lines, VITALS)
+        scores = {name: settled(hours, way) for name, way in ways.items()}
+        rates = {name: alerts(scores[name], bounds[name]) / weeks for name in ways}
+        rates[OURS] = sum(at >= SETTLED for _, at in found.opened) / weeks
+        return rates, scores
+
+    def shares(
+        self, ways: dict[str, Callable[[Told], Floats]], bounds: dict[str, float], shift: float
+    ) -> tuple[dict[str, float], dict[str, list[float]]]:
+        """The share of shifts found within their day, by way; and the highest lasting score of each day."""
+        seed = self.seed + 100 + round(10 * shift)
+        onset = np.random.default_rng(seed + 900).integers(*ONSET, self.patients).astype(float)
+        cohort = values(self.patients, DAYS, seed, shift, onset)
+        found = run(cohort, load_catalog(), plan(bounds[OURS], PERSISTENCE), self.together)
+        # an hour is told when it is over
+        seen = {who for who, at in found.opened if 1 / 24 <= at - onset[who] < 1.05}
+        best: dict[str, list[float]] = {name: [] for name in ways}
+        for patient, hours in told(found.lines, VITALS).items():
+            begin = (START + round(onset[int(patient.removeprefix("p-"))] * DAY)) // 3_600_000
+            within = (hours.hours >= begin) & (hours.hours < begin + 24)
+            for name, way in ways.items():
+                best[name].append(lasting(way(hours)[within]))
+        shares = {name: float(np.mean(np.array(best[name]) > bounds[name])) for name in ways}
+        shares[OURS] = len(seen) / self.patients
+        return shares, best
+
+
+def alerts(scores: Scores, threshold: float) -> int:
+    """Alerts that open on the scored hours."""
+    return sum(len(opened(own, threshold, PERSISTENCE)) for own in scores.values())
+
+
+def lasting(scores: Floats) -> float:
+    """The highest score that PERSISTENCE scored hours in a row reach; NaN for fewer."""
+    known = scores[~np.isnan(scores)]
+    if len(known) < PERSISTENCE:
+        return float("nan")
+    return float(np.lib.stride_tricks.sliding_window_view(known, PERSISTENCE).min(axis=1).max())
+
+
+def curve(scores: Scores, best: list[float], patients: int) -> list[tuple[float, float]]:
+    """(alerts per patient-week of fresh patients, share of shifts found) at many thresholds."""
+    weeks = patients * (DAYS - SETTLED) / 7
+    pooled = np.concatenate([own[~np.isnan(own)] for own in scores.values()])
+    points = []
+    for threshold in np.quantile(pooled, 1 - np.geomspace(1e-5, 0.2, 40)):
+        rate = alerts(scores, float(threshold)) / weeks
+        if rate <= MOST:
+            points.append((rate, float(np.mean(np.array(best) > threshold))))
+    return sorted(points)
+
+
+def perturbation(trial: Trial, percent: float, repeats: int) -> Table:
+    """Figures of the joint score with all its parameters moved at once, thresholds made anew for each set."""
+    chance, ours = np.random.default_rng(trial.seed), {OURS: WAYS[OURS]}
+    figures = []
+    for _ in range(repeats):
+        moved = trial._replace(together=perturbed(chance, percent))
+        bounds = moved.thresholds(ours)
+        rate = moved.rates(ours, bounds)[0][OURS]
+        figures.append([bounds[OURS], rate, 100 * moved.shares(ours, bounds, CURVE)[0][OURS]])
+    title = f"joint: all parameters ±{percent:g} %, {repeats} times, seed {trial.seed}"
+    return repeated(title, ["threshold", "alerts", f"{CURVE:.1f} deviations %"], figures)
 
 
 @click.command(name="joint")
-@click.option("--patients", default=100, show_default=True, help="Patients of each cohort.")
+@click.option("--patients", default=40, show_default=True, help="Patients of each cohort.")
 @click.option("--budget", default=0.1, show_default=True, help="False alarms per patient-week.")
-@click.option("--seed", default=1, show_default=True, help="Seed of the first cohort; the others follow.")
+@perturbations
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the figures as JSON."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the figures as JSON and plots.",
 )
-def command(patients: int, budget: float, seed: int, out: Path | None) -> None:
+def command(
+    patients: int, budget: float, seed: int, perturb: float | None, repeats: int, out: Path | None
+) -> None:
     """Joint shifts of vitals that each stay in their own band, beside the best single vital."""
-    first, second = 10_000 * seed, 10_000 * seed + 5_000
-    healthy = [scores(hours(DAYS, 0.0, first + i)) for i in range(patients)]
-    fresh = [scores(hours(DAYS, 0.0, second + i)) for i in range(patients)]
+    trial = Trial(patients, budget, 10_000 * seed)
+    bounds = trial.thresholds(WAYS)
+    rates, fresh = trial.rates(WAYS, bounds)
     rows: list[Row] = []
-    weeks = patients * (DAYS - SETTLED) / 7
-    bounds = [threshold_for([both[kind] for both in healthy], budget) for kind in range(2)]
-    rates = [sum(opened(both[kind], bounds[kind]) for both in fresh) / weeks for kind in range(2)]
-    for number, shift in enumerate(SHIFTS):
-        events = [scores(hours(DAYS, shift, first + 2_000 * (number + 1) + 500 + i)) for i in range(patients)]
-        found = [np.mean([both[k][-24:].max() > bounds[k] for both in events]) for k in range(2)]
-        rows.append([f"{shift:.1f} deviations", 100 * float(found[0]), 100 * float(found[1])])
-    rows.append(["false alarms per patient-week, fresh patients", rates[0], rates[1]])
-    rows.append(["threshold (score)", bounds[0], bounds[1]])
+    curves = []
+    for shift in SHIFTS:
+        shares, best = trial.shares(WAYS, bounds, shift)
+        rows.append([f"{shift:.1f} deviations", *(100 * shares[name] for name in WAYS)])
+        if shift == CURVE:
+            curves = [Curve(name, curve(fresh[name], best[name], patients)) for name in WAYS]
+    rows.append(["alerts per patient-week, fresh patients", *(rates[name] for name in WAYS)])
+    rows.append(["threshold (score)", *(bounds[name] for name in WAYS)])
     title = f"joint shift found within its day, %: {patients} patients, budget {budget} per patient-week"
-    tell("joint", [Table(title, ["shift", "joint", "best single vital"], rows)], [], out)
+    tables = [Table(title, ["shift", *WAYS], rows)]
+    if perturb is not None:
+        tables.append(perturbation(trial, perturb, repeats))
+    plot = Plot(f"shift of {CURVE:.1f} deviations", "alerts per patient-week", "share found in a day", curves)
+    tell("joint", tables, [plot], out)

@@ -1,5 +1,6 @@
 """Measures of an evaluation, from scores and outcomes alone."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -24,20 +25,56 @@ def average_precision(scores: np.ndarray, outcome: np.ndarray) -> float:
     """Area under the precision-recall steps, ties taken together; NaN without a case."""
     if not outcome.any():
         return float("nan")
-    values, place = np.unique(-scores, return_inverse=True)
-    hits = np.bincount(place, outcome, len(values)).cumsum()
-    told = np.bincount(place, minlength=len(values)).cumsum()
+    hits, told = _steps(scores, outcome)
     return float((np.diff(hits, prepend=0) * hits / told).sum() / outcome.sum())
 
 
 def best_event_1(scores: np.ndarray, outcome: np.ndarray) -> float:
-    """The greatest min(sensitivity, positive predictivity) over thresholds (CinC 2012, event 1)."""
+    """The greatest min(sensitivity, positive predictivity) over thresholds (CinC 2012, event 1).
+
+    NaN without a case.
+    """
+    if not outcome.any():
+        return float("nan")
     best = 0.0
     for threshold in np.unique(scores):
         told = scores >= threshold
         hits = float((told & outcome).sum())
         best = max(best, min(hits / outcome.sum(), hits / told.sum()))
     return best
+
+
+Points = list[tuple[float, float]]
+
+
+def roc(scores: np.ndarray, outcome: np.ndarray) -> Points:
+    """(1 - specificity, sensitivity) from the strictest threshold on; empty without a case or a control."""
+    hits, told = _steps(scores, outcome)
+    cases, controls = outcome.sum(), (~outcome).sum()
+    if not cases or not controls:
+        return []
+    return [(0.0, 0.0), *_thinned((told - hits) / controls, hits / cases)]
+
+
+def precision_recall(scores: np.ndarray, outcome: np.ndarray) -> Points:
+    """(recall, precision) from the strictest threshold on; empty without a case."""
+    hits, told = _steps(scores, outcome)
+    return _thinned(hits / outcome.sum(), hits / told) if outcome.any() else []
+
+
+def _steps(scores: np.ndarray, outcome: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(cases told, all told) at each threshold, from the highest score down, ties taken together."""
+    values, place = np.unique(-scores, return_inverse=True)
+    return (
+        np.bincount(place, outcome, len(values)).cumsum(),
+        np.bincount(place, minlength=len(values)).cumsum(),
+    )
+
+
+def _thinned(x: np.ndarray, y: np.ndarray, most: int = 200) -> Points:
+    """The points of a curve, evenly thinned to `most` at most, the last one kept."""
+    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(int))
+    return list(zip(x[kept].tolist(), y[kept].tolist(), strict=True))
 
 
 class Agreement(NamedTuple):
@@ -51,9 +88,12 @@ class Agreement(NamedTuple):
 
 
 def agreement(alerts: set[tuple[str, str]], labels: set[tuple[str, str]]) -> Agreement:
-    """Precision, recall and F1 of two sets of the same units (such as patient-days); 0 where undefined."""
+    """Precision, recall and F1 of two sets of the same units (such as patient-days).
+
+    Precision is NaN without an alert, recall and F1 are NaN without a label.
+    """
     hits = len(alerts & labels)
-    precision = hits / len(alerts) if alerts else 0.0
-    recall = hits / len(labels) if labels else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    precision = hits / len(alerts) if alerts else math.nan
+    recall = hits / len(labels) if labels else math.nan
+    f1 = 2 * hits / (len(alerts) + len(labels)) if labels else math.nan
     return Agreement(len(alerts), len(labels), precision, recall, f1)

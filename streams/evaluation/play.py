@@ -55,14 +55,15 @@ def play(
     then: int = 0,
     tick: int = TICK_MILLISECONDS,
     acute: np.ndarray | None = None,
+    slow: np.ndarray | None = None,
 ) -> Played:
     """Run readings in their order under one plan (the shipped default without one).
 
     keep: measurements whose result lines are kept; then: ms that pass after the last reading;
-    acute: PARAMETERS (1,) other than the shipped ones.
+    acute, slow: PARAMETERS (1,) of the acute baseline and of change over days, other than the shipped ones.
     """
     catalog = catalog or load_catalog()
-    pipeline = Pipeline(catalog, plan or load_default_plan(None, catalog), zone, acute=acute)
+    pipeline = Pipeline(catalog, plan or load_default_plan(None, catalog), zone, acute=acute, slow=slow)
     alerts: list[dict[str, Any]] = []
     lines: list[str] = []
     starts = tuple(f"{name},".encode() for name in keep)

@@ -2,17 +2,32 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from xml.sax.saxutils import escape
 
 import click
+import numpy as np
+
+from streams.compilation import share_compiled_code
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Row = list[str | int | float]
-COLOURS = ("#1b5e8c", "#c2571a", "#3c7d3c", "#7a4b94", "#666666")
+COLOURS = ("#1b5e8c", "#c2571a", "#3c7d3c", "#7a4b94", "#666666", "#b3a125", "#a8324e", "#2a9d8f")
 WIDTH, HEIGHT, MARGIN = 640, 420, 60
+SIMULATED: Final = "simulated cohorts of other seeds (31001 to 38001)"
+TUNED_ON: Final = {
+    "nab": "threshold and parameters: the visible half of the benchmark (31 files)",
+    "drift": f"parameters and shares of the channels: {SIMULATED}",
+    "tihm": f"the limits called tuned: the visible recording; change over days: {SIMULATED}",
+    "icu": "nothing",
+    "welltory": f"change over days: {SIMULATED}; nothing on this recording",
+    "diary": "acute baseline: the visible half of the Numenta benchmark; nothing on this recording",
+    "joint": "nothing; the thresholds are of the first cohort",
+    "verdicts": "drift test and priors: simulated nurses of seeds 1 and 11; nothing on TIHM",
+}
 
 
 class Table(NamedTuple):
@@ -47,6 +62,26 @@ def options(function: Command) -> Command:
     return click.option("--out", type=out, help="Folder for the figures as JSON and plots.")(function)
 
 
+def perturbations(function: Command) -> Command:
+    """The options of an evaluation that is repeated with whatever was learned or tuned moved at once."""
+    percent = click.FloatRange(0, 90)
+    for option in (
+        click.option("--seed", type=int, default=1, help="Of --perturb."),
+        click.option("--repeats", type=click.IntRange(2), default=10, help="How often --perturb repeats."),
+        click.option("--perturb", type=percent, help="Repeat, parameters moved by up to ± %."),
+    ):
+        function = option(function)
+    return function
+
+
+def repeated(title: str, columns: list[str], figures: Sequence[Sequence[float]]) -> Table:
+    """Mean, standard deviation and least of the figures of repeated runs, two at least, a row each."""
+    table = np.array(figures, float)
+    measures = {"mean": table.mean(axis=0), "sd": table.std(axis=0, ddof=1), "min": table.min(axis=0)}
+    rows: list[Row] = [[name, *values.tolist()] for name, values in measures.items()]
+    return Table(title, ["figure", *columns], rows)
+
+
 def need(path: Path) -> Path:
     """A file of the recording. Raises a usage error that names it when it is not there."""
     if not path.exists():
@@ -54,28 +89,57 @@ def need(path: Path) -> Path:
     return path
 
 
-def tell(name: str, tables: list[Table], plots: list[Plot], out: Path | None) -> None:
-    """Print the tables; write NAME.json and a plot per file into `out` when it is given."""
+def tell(
+    name: str, tables: list[Table], plots: list[Plot], out: Path | None, notes: Sequence[str] = ()
+) -> None:
+    """Print the tables and notes; write NAME.json and a plot per file into `out` when it is given.
+
+    The JSON also says what was asked, of which version, and on what it was tuned.
+    """
     for table in tables:
         click.echo(_text(table))
+    for note in notes:
+        click.echo(note)
     if out is None:
         return
     out.mkdir(parents=True, exist_ok=True)
-    body = {table.title: [_row(table, row) for row in table.rows] for table in tables}
-    curves = {plot.title: {curve.name: curve.points for curve in plot.curves} for plot in plots}
-    text = json.dumps({"evaluation": name, "tables": body, "curves": curves}, indent=1, ensure_ascii=False)
+    asked = click.get_current_context().params
+    told = {
+        "evaluation": name,
+        "version": f"{version('vigie')}, core {share_compiled_code().name}",
+        "tuned_on": TUNED_ON[name],
+        "parameters": {
+            option: value.name if isinstance(value, Path) else value
+            for option, value in sorted(asked.items())
+            if option != "out"
+        },
+        "tables": {table.title: [_row(table, row) for row in table.rows] for table in tables},
+        "notes": list(notes),
+        "curves": {plot.title: {c.name: _points(c) for c in plot.curves} for plot in plots},
+    }
+    text = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
     (out / f"{name}.json").write_text(text + "\n", "utf-8")
     for number, plot in enumerate(plots, 1):
         (out / f"{name}-{number}.svg").write_text(_svg(plot), "utf-8")
 
 
-def _row(table: Table, row: Row) -> dict[str, str | int | float | None]:
-    """A row by its columns; JSON knows no NaN, so what is undefined is null."""
-    cells = zip(table.columns, row, strict=True)
-    return {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in cells}
+def _defined(cell: Any) -> Any:
+    """JSON knows neither NaN nor infinity: what is undefined is null."""
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
+
+
+def _points(curve: Curve) -> list[list[float | None]]:
+    return [[_defined(x), _defined(y)] for x, y in curve.points]
+
+
+def _row(table: Table, row: Row) -> dict[str, Any]:
+    """A row by its columns."""
+    return {name: _defined(cell) for name, cell in zip(table.columns, row, strict=True)}
 
 
 def _shown(cell: str | int | float) -> str:
+    if isinstance(cell, float) and math.isnan(cell):
+        return "-"  # undefined, such as a rate of nothing
     return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
 
 
@@ -117,7 +181,8 @@ def _svg(plot: Plot) -> str:
         parts.append(f'<text x="{MARGIN - 6}" y="{y + 4}" text-anchor="end">{share * top:.3g}</text>')
     for i, curve in enumerate(plot.curves):
         colour, left = COLOURS[i % len(COLOURS)], WIDTH - MARGIN - 180
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in curve.points))
+        finite = (point for point in curve.points if all(map(math.isfinite, point)))
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in finite))
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts.append(f'<text x="{left}" y="{MARGIN + 16 * i}" fill="{colour}">{escape(curve.name)}</text>')
     return "\n".join([*parts, "</svg>\n"])

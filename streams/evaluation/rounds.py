@@ -47,6 +47,8 @@ def rounds(
     readings: (received_at in ms, record), ascending; relearn: ms between calibrations that the job makes of
     the transitions so far and sends into the log; 0 = none is ever made.
     """
+    if not readings:
+        return []
     pipeline, offset, out = Pipeline(catalog, plan, zone), 0, list[Alert]()
     waiting: list[tuple[int, int, bytes]] = []
     following = Prequential(Learner())

@@ -12,9 +12,10 @@ import msgspec
 
 from models.plan import Baseline
 from streams.configuration import load_catalog
-from streams.evaluation.report import need
+from streams.evaluation.recording import Skipped
 from streams.evaluation.rounds import HOUR, rounds
-from streams.evaluation.tihm import ENGLAND, LEARNED, PUBLISHED, labels, limits, readings
+from streams.evaluation.tihm import LEARNED, PUBLISHED, limits
+from streams.evaluation.tihm_days import ENGLAND, labels, records
 
 KINDS: Final = {
     "systolic-bp": "Blood pressure",
@@ -31,7 +32,7 @@ class Team:
     """The clinical team as a judge: verified on the day the alert opened, or on the next."""
 
     def __init__(self, folder: Path) -> None:
-        self.verified = {kind: labels(folder / "Labels.csv", kind) for kind in set(KINDS.values())}
+        self.verified = labels(folder, Skipped())
 
     def __call__(self, opening: dict[str, Any], resolution: dict[str, Any]) -> tuple[str, int] | None:
         """The verdict and when it is given, a day after the resolution; of other vitals there is none."""
@@ -40,23 +41,14 @@ class Team:
             return None
         day = datetime.fromisoformat(opening["measured_at"]).astimezone(ENGLAND).date()
         days = [(day + timedelta(days=i)).isoformat() for i in (0, 1)]
-        good = any((opening["patient"], told) in self.verified[kind] for told in days)
+        good = any((opening["patient"], told) in self.verified.get(kind, ()) for told in days)
         resolved = round(datetime.fromisoformat(resolution["received_at"]).timestamp() * 1000)
         return "actionable" if good else "not-actionable", resolved + WAIT
 
 
-def measured(record: bytes) -> int:
-    """When a reading was measured, in ms: the recording has no other time."""
-    at = datetime.fromisoformat(msgspec.json.decode(record)["measured_at"])
-    return round(at.timestamp() * 1000)
-
-
 def transitions(folder: Path) -> list[dict[str, Any]]:
     """All alerts of the published limits and of the patient's own normal, with the team's verdicts."""
-    source = need(folder / "Physiology.csv.gz")
-    need(folder / "Labels.csv")
     plan = msgspec.structs.replace(
         limits(PUBLISHED), baselines=tuple(Baseline(vital, 0.0, "both", "low") for vital in LEARNED)
     )
-    entries = sorted((measured(record), record) for record in readings(source))  # the file is no log
-    return rounds(entries, plan, load_catalog(), Team(folder))
+    return rounds(records(folder), plan, load_catalog(), Team(folder))

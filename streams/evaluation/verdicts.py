@@ -6,7 +6,8 @@ the verdict is whether the clinical team verified an alert of that kind.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,13 +16,14 @@ import numpy as np
 from river import drift, forest, linear_model, optim
 
 from models.triage import SEVERITIES
-from models.verdicts.learner import Learner
+from models.verdicts.learner import FADING, LEAST, THRESHOLD, Learner
+from models.verdicts.regression import KalmanLogisticRegression
 from streams.alerts import urgency
 from streams.configuration import load_catalog
 from streams.evaluation import nurses, tihm_verdicts
 from streams.evaluation.measures import auroc
 from streams.evaluation.refit import Refit
-from streams.evaluation.report import Curve, Plot, Row, Table, tell
+from streams.evaluation.report import Curve, Plot, Row, Table, repeated, tell
 from streams.evaluation.rounds import rounds
 from streams.evaluation.verdict_seeds import ADWIN, ONLINE, REFIT, WITHOUT, compared
 from streams.verdicts import Alert, Case, prequential
@@ -30,6 +32,8 @@ BINS: Final = 10
 DAY: Final = 86_400_000
 CLIPPED: Final = 0.001  # of a likelihood, in the log loss
 SEVERITY: Final = "severity alone"
+TIHM: Final = "TIHM, verified or not"
+PRIOR, PRIOR_INTERCEPT = 0.2, 4.0  # variances of the regression before anything was learned
 WORK_LIST: Final = "work list: high first, then likelihood"
 COLUMNS: Final = ["ordered by", "AUC", "1st quarter", "2nd", "3rd", "4th", "log loss", "calibration error"]
 
@@ -106,14 +110,15 @@ def calibration(said: np.ndarray, outcome: np.ndarray) -> list[tuple[int, float,
 
 
 def calibration_error(said: np.ndarray, outcome: np.ndarray) -> float:
-    """Expected calibration error over BINS bins (Naeini et al., AAAI 2015)."""
-    return sum(n * abs(mean - share) for n, mean, share in calibration(said, outcome)) / len(said)
+    """Expected calibration error over BINS bins (Naeini et al., AAAI 2015); NaN of no alert."""
+    apart = sum(n * abs(mean - share) for n, mean, share in calibration(said, outcome))
+    return apart / len(said) if len(said) else math.nan
 
 
 def row(name: str, said: np.ndarray, outcome: np.ndarray, likelihood: bool = True) -> Row:
     """A row of COLUMNS: areas over all alerts and each quarter in order, loss and calibration error."""
     quarters = [auroc(s, y) for s, y in zip(np.array_split(said, 4), np.array_split(outcome, 4), strict=True)]
-    if not likelihood:
+    if not likelihood or not len(outcome):
         return [name, auroc(said, outcome), *quarters, math.nan, math.nan]
     loss = -np.log(np.where(outcome, said, 1 - said).clip(CLIPPED, 1)).mean()
     return [name, auroc(said, outcome), *quarters, float(loss), calibration_error(said, outcome)]
@@ -121,7 +126,7 @@ def row(name: str, said: np.ndarray, outcome: np.ndarray, likelihood: bool = Tru
 
 def report(title: str, found: Judged, more: dict[str, np.ndarray]) -> tuple[list[Table], Plot]:
     """The table of orderings, that of calibration, and its plot. more: further likelihoods, by name."""
-    outcome = np.array([case.actionable for case in found.cases])
+    outcome = np.array([case.actionable for case in found.cases], bool)
     rows = [
         row(name, said, outcome, name not in (SEVERITY, WORK_LIST))
         for name, said in {**found.said, **more}.items()
@@ -130,7 +135,8 @@ def report(title: str, found: Judged, more: dict[str, np.ndarray]) -> tuple[list
         ", ".join(f"at verdict {at} ({kept} kept)" for at, kept in told) or "none"
         for told in (found.drifts, found.drifts_by_adwin)
     )
-    heading = f"{title}: {len(outcome)} judged alerts, {outcome.mean():.0%} actionable"
+    heading = f"{title}: {len(outcome)} judged alerts"
+    heading += f", {outcome.mean():.0%} actionable" if len(outcome) else f" after the first {LEAST} verdicts"
     heading += f"; drift told: {drifts}; by ADWIN: {by_adwin}"
     online = calibration(found.said[ONLINE], outcome)
     tenths: list[Row] = [[f"{n}", said, share] for n, said, share in online]
@@ -145,24 +151,73 @@ def report(title: str, found: Judged, more: dict[str, np.ndarray]) -> tuple[list
     return tables, Plot(f"{title}: calibration", "likelihood told", "share actionable", curves)
 
 
-def simulated(patients: int, days: int, seed: int) -> tuple[list[Table], Plot]:
-    """Simulated nurses whose preference changes halfway; the core's own likelihood is calibrated daily."""
+def refit_apart(title: str, rows: Sequence[Row]) -> str:
+    """How far the online learner is from the batch refit, in plain words."""
+    areas = {str(row[0]): [float(area) for area in row[1:6]] for row in rows if row[0] in (ONLINE, REFIT)}
+    apart = [online - refit for online, refit in zip(areas[ONLINE], areas[REFIT], strict=True)]
+    known = [
+        (abs(d), place, d) for place, d in zip(COLUMNS[2:6], apart[1:], strict=True) if not math.isnan(d)
+    ]
+    if not known:
+        return f"{title}: too few verdicts to compare the online learner with a batch refit."
+    most, place, d = max(known)
+    side = "over" if d > 0 else "under"
+    told = (
+        f"{title}: the online learner's AUC is {apart[0]:+.3f} from the batch refit's over all alerts and at "
+    )
+    return told + f"most {most:.3f} {side} it in a quarter ({place}); 0.02 was asked."
+
+
+class Ward(NamedTuple):
+    """A simulated ward, judged: its transitions in the order of the log, and its nurses."""
+
+    seed: int
+    transitions: list[Alert]
+    judge: nurses.Nurses
+
+
+def ward(patients: int, days: int, seed: int) -> Ward:
+    """Nurses whose preference changes halfway; the core's own likelihood is calibrated daily."""
     judge = nurses.Nurses(patients, nurses.START + days // 2 * nurses.DAY, seed + 1)
-    ward = nurses.readings(patients, days, seed)
-    found = judged(rounds(ward, nurses.plan(), load_catalog(), judge, relearn=DAY))
+    readings = nurses.readings(patients, days, seed)
+    return Ward(seed, rounds(readings, nurses.plan(), load_catalog(), judge, relearn=DAY), judge)
+
+
+def simulated(title: str, of: Ward) -> tuple[list[Table], Plot]:
+    """The report of a ward: also of what the core said itself, and of what the nurses would have said."""
+    found = judged(of.transitions)
     core = [case.opening.get("likelihood", math.nan) for case in found.cases]
-    truth = [judge.likelihood(case.opening) for case in found.cases]
+    truth = [of.judge.likelihood(case.opening) for case in found.cases]
     told = [i for i, value in enumerate(core) if not math.isnan(value)]
     said = {name: likelihoods[told] for name, likelihoods in found.said.items()}
     some = found._replace(cases=[found.cases[i] for i in told], said=said)
     order = sorted(told, key=lambda i: urgency({**found.cases[i].opening, "opened_at": ""}), reverse=True)
     place = {i: rank for rank, i in enumerate(order)}
     more = {
-        "in the core, calibrated daily": np.array(core)[told],
+        "in the core, calibrated daily": np.array(core, float)[told],
         WORK_LIST: np.array([place[i] for i in told], float),
-        "the nurses' own preference": np.array(truth)[told],
+        "the nurses' own preference": np.array(truth, float)[told],
     }
-    return report(f"Simulated nurses, seed {seed}", some, more)
+    return report(title, some, more)
+
+
+def perturbation(title: str, transitions: list[Alert], percent: float, repeats: int, seed: int) -> Table:
+    """Prequential figures of the online learner with its priors, fading and drift test moved at once."""
+    chance = np.random.default_rng(seed)
+    figures = []
+    for _ in range(repeats):
+        prior, intercept, lost, threshold = chance.uniform(1 - percent / 100, 1 + percent / 100, 4)
+        learner = Learner(
+            THRESHOLD * threshold,
+            partial(KalmanLogisticRegression, PRIOR * prior, PRIOR_INTERCEPT * intercept),
+            fading=1 - (1 - FADING) * lost,
+        )
+        cases = [case for case in prequential(transitions, learner) if case.said is not None]
+        said = np.array([case.said for case in cases], float)
+        outcome = np.array([case.actionable for case in cases], bool)
+        figures.append([float(x) for x in row(ONLINE, said, outcome)[1:]])
+    moved = f"priors, fading and drift test ±{percent:g} %, {repeats} times, seed {seed}"
+    return repeated(f"{title}, {ONLINE}: {moved}", COLUMNS[1:], figures)
 
 
 @click.command(name="verdicts")
@@ -173,16 +228,37 @@ def simulated(patients: int, days: int, seed: int) -> tuple[list[Table], Plot]:
 @click.option("--patients", default=60, show_default=True, help="Of the simulated ward.")
 @click.option("--days", default=120, show_default=True, help="Of the simulation.")
 @click.option("--seed", default=(11,), show_default=True, multiple=True, help="Of ward and nurses.")
-def command(data: Path | None, out: Path | None, patients: int, days: int, seed: tuple[int, ...]) -> None:
+@click.option("--perturb", type=click.FloatRange(0, 90), help="Repeat, parameters moved by up to ± %.")
+@click.option("--repeats", type=click.IntRange(2), default=10, help="How often --perturb repeats.")
+def command(
+    data: Path | None,
+    out: Path | None,
+    patients: int,
+    days: int,
+    seed: tuple[int, ...],
+    perturb: float | None,
+    repeats: int,
+) -> None:
     """Learning from verdicts: simulated nurses that change their mind, and TIHM with --data."""
-    found = tihm_verdicts.transitions(data) if data else []
-    tables, plots, by_seed = list[Table](), list[Plot](), {}
+    recorded = tihm_verdicts.transitions(data) if data else []
+    tables, plots, notes, by_seed = list[Table](), list[Plot](), list[str](), {}
+    by_title: dict[str, list[Alert]] = {}
+
+    def add(title: str, transitions: list[Alert], told: tuple[list[Table], Plot]) -> None:
+        tables.extend(told[0])
+        plots.append(told[1])
+        notes.append(refit_apart(title, told[0][0].rows))
+        by_title[title] = transitions
+
     for one in seed:
-        more, plot = simulated(patients, days, one)
-        tables, plots, by_seed[one] = tables + more, [*plots, plot], more[0].rows
+        of, title = ward(patients, days, one), f"Simulated nurses, seed {one}"
+        found = simulated(title, of)
+        add(title, of.transitions, found)
+        by_seed[one] = found[0][0].rows
     if len(by_seed) > 1:
         tables.append(compared(by_seed))
     if data:
-        more, plot = report("TIHM, verified or not", judged(found), {})
-        tables, plots = tables + more, [*plots, plot]
-    tell("verdicts", tables, plots, out)
+        add(TIHM, recorded, report(TIHM, judged(recorded), {}))
+    if perturb is not None:
+        tables += [perturbation(title, told, perturb, repeats, seed[0]) for title, told in by_title.items()]
+    tell("verdicts", tables, plots, out, notes)

@@ -1,0 +1,120 @@
+"""Simulated patients of four vitals that go together, and their journey through the product's pipeline.
+
+Every 15 minutes: heart rate, respiratory rate, saturation and skin temperature, each of a level of its own, a
+course of the day of its own amplitude and phase, a day effect AR(1) of coefficient 0.5, noise AR(1) of
+coefficient 0.85, bursts of activity that move pulse and breathing, 6 % of the values missing and 3 % of the
+hours without any. Noise and, half as strongly, day effects of the four are correlated. A deterioration
+moves each vital for a day by a share of its deviation, against the sign of that correlation. All of it is
+this simulation's own, in the sizes of `cohort.heart_rate` and `cohort.spo2`.
+"""
+
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from models.catalog import Catalog
+from models.joint import RULE, Joint
+from models.pipeline import Pipeline
+from models.plan import Plan
+from models.times import parse_times, rfc3339
+from streams.evaluation.cohort import DAY, QUARTERS, START, Floats, wave
+from streams.zones import zone
+
+VITALS: Final = ("heart-rate", "respiratory-rate", "spo2", "skin-temperature")
+TOGETHER: Final = np.array(
+    [[1, 0.7, -0.5, 0.3], [0.7, 1, -0.5, 0.3], [-0.5, -0.5, 1, -0.2], [0.3, 0.3, -0.2, 1]]
+)
+LEVEL: Final = np.array([70.0, 16.0, 96.0, 33.0])
+BETWEEN: Final = np.array([8.0, 2.0, 0.9, 0.5])  # deviation of the level between patients
+NOISE: Final = np.array([2.5, 1.0, 0.6, 0.25])  # deviation within an hour
+OF_DAY: Final = np.array([1.3, 0.5, 0.25, 0.12])  # deviation between days
+COURSE: Final = np.array([6.0, 1.2, 0.4, 0.4])  # amplitude of the day
+ACTIVE: Final = np.array([1.0, 0.25, 0.0, 0.0])  # share of a burst
+DEVIATION: Final = np.sqrt(NOISE**2 + OF_DAY**2)
+AGAINST: Final = np.array([1.0, -1.0, 1.0, 0.5])  # of one shift, by vital
+
+
+def mixed(waves: list[Floats], correlation: np.ndarray) -> Floats:
+    """Waves of the same shape, correlated: (times, patients, vitals)."""
+    return np.stack(waves, axis=-1) @ np.linalg.cholesky(correlation).T
+
+
+def values(patients: int, days: int, seed: int, shift: float = 0.0, onset: Floats | None = None) -> Floats:
+    """(times, patients, vitals), NaN = missing; from `onset` on (days, one per patient) a day's shift."""
+    rng = np.random.default_rng(seed)
+    shape = days * QUARTERS, patients
+    clock, day = np.arange(shape[0]) % QUARTERS / QUARTERS, np.arange(shape[0]) // QUARTERS
+    half = (TOGETHER + np.eye(4)) / 2
+    x = rng.normal(LEVEL, BETWEEN, (patients, 4)) + np.zeros((shape[0], 1, 1))
+    phase = 2 * np.pi * (clock[:, None, None] - 4 / 24 - rng.normal(0, 0.04, (patients, 4)))
+    x -= COURSE * rng.uniform(0.6, 1.4, (patients, 4)) * np.cos(phase)
+    x += OF_DAY * mixed([wave(rng, (days, patients), 0.5, 1.0) for _ in VITALS], half)[day]
+    x += NOISE * mixed([wave(rng, shape, 0.85, 1.0) for _ in VITALS], TOGETHER)
+    bursts = (rng.random(shape) < 1 / 60) & ((clock > 7 / 24) & (clock < 22 / 24))[:, None]
+    strength, activity = bursts * rng.uniform(12, 35, shape), np.zeros(shape)
+    for lag in range(4):
+        activity[lag:] += strength[: shape[0] - lag] * 0.75**lag
+    x += activity[:, :, None] * ACTIVE
+    if onset is not None:
+        since = np.arange(shape[0])[:, None] / QUARTERS - onset
+        x += ((since >= 0) & (since < 1))[:, :, None] * shift * AGAINST * DEVIATION
+    x[:, :, 2] = np.minimum(x[:, :, 2], 100)
+    x = np.round(x, 1)
+    x[rng.random(x.shape) < 0.06] = np.nan
+    x[np.repeat(rng.random((days * 24, patients)) < 0.03, 4, axis=0)] = np.nan
+    return x
+
+
+class _Transition(msgspec.Struct):
+    """What is asked of an alert's transition."""
+
+    event: str
+    rule: str
+    patient: str
+    received_at: str
+
+
+class Found(NamedTuple):
+    """What the pipeline told: (patient, days since START) of each joint alert opened; joint lines."""
+
+    opened: list[tuple[int, float]]
+    lines: list[bytes]
+
+
+def plan(score_above: float, readings: int) -> Plan:
+    """A plan of nothing but several vitals together."""
+    return Plan("*", "joint", "1", joint=Joint(VITALS, score_above, readings))
+
+
+def run(cohort: Floats, catalog: Catalog, of: Plan, together: np.ndarray | None = None) -> Found:
+    """Take a cohort through a fresh pipeline, day by day.
+
+    together: PARAMETERS (1,) of several vitals other than the shipped ones.
+    """
+    pipeline = Pipeline(catalog, of, zone, capacity=4 * cohort.shape[1], together=together)
+    template = b'{"patient":"p-%d","device":"d","vital":"%s","value":%.1f,"unit":"%s","measured_at":"%s"}'
+    names = [(vital.encode(), catalog[vital].unit.encode()) for vital in VITALS]
+    opened: list[tuple[int, float]] = []
+    lines: list[bytes] = []
+    offset = 0
+    for begin in range(0, len(cohort), QUARTERS):
+        records, stamps = list[bytes](), list[int]()
+        for t in range(begin, begin + QUARTERS):
+            at = START + t * DAY // QUARTERS
+            time, rows = rfc3339(at).encode(), cohort[t].tolist()
+            before = len(records)
+            for i, row in enumerate(rows):
+                for (vital, unit), x in zip(names, row, strict=True):
+                    if x == x:
+                        records.append(template % (i, vital, x, unit, time))
+            stamps += [at] * (len(records) - before)
+        outputs = pipeline.process(records, stamps, range(offset, offset + len(records)))
+        offset += len(records)
+        lines += [line for line in outputs.results.splitlines() if line.startswith(b"joint,")]
+        for alert in outputs.alerts:
+            told = msgspec.json.decode(alert.body, type=_Transition)
+            if told.event == "opened" and told.rule == RULE:
+                received = int(parse_times([told.received_at])[0][0])
+                opened.append((int(told.patient.removeprefix("p-")), (received - START) / DAY))
+    return Found(opened, lines)
