@@ -35,5 +35,5 @@ def test_a_read_that_never_gets_what_is_there_ends_in_a_sentence(monkeypatch: py
     monkeypatch.setattr(kafka_log, "TIMEOUT", 0.05)
     log = KafkaLog.__new__(KafkaLog)
     log.broker, log._at, log._consumer = "batch://b:9092", None, Mute()
-    with pytest.raises(LogUnusable, match=r"no record of vigie\.readings 0 came"):
+    with pytest.raises(LogUnusable, match=r"gives nothing of vigie\.readings; check"):
         log.read(("vigie.readings", 0), 3, 100)
