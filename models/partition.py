@@ -71,10 +71,14 @@ class Partition:
         patient = self.state.by_name.get(item.patient) if isinstance(item, Other) else None
         if isinstance(item, Other) and (item.kind in ("tick", "calibration") or item.patient == "*"):
             return False  # touches many blocks; each is asked on its own
+        if isinstance(item, Other) and item.kind == "plan" and patient is None:
+            return False  # a torn checkpoint may have saved block 0 and not the patient that this plan made
         return offset <= self.state.stamps[patient.block if patient else 0]
 
     def reject(self, reason: str, detail: str, offset: int, original: bytes) -> None:
-        """Refuse a record that touches no series: it is told, and counted with block 0."""
+        """Refuse a record that touches no series: it is told, and counted with block 0, unless that was saved."""
+        if offset <= self.state.stamps[0]:
+            return
         rejected = self.state.rejected
         rejected[reason] = rejected.get(reason, 0) + 1
         self.state.dirty[0] = True

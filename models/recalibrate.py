@@ -14,8 +14,7 @@ def take(partition: Partition, item: Other, offset: int) -> None:
     try:
         calibration = decode_calibration(item.data, partition.catalog)
     except ValueError as error:
-        if offset > partition.state.stamps[0]:
-            partition.reject("invalid-calibration", str(error), offset, item.data)
+        partition.reject("invalid-calibration", str(error), offset, item.data)
         return
     partition.count("calibrations", offset)
     if offset > partition.state.stamps[0]:
@@ -33,8 +32,7 @@ def _take_likelihood(partition: Partition, item: Other, offset: int) -> None:
     try:
         calibration = decode_likelihood(item.data)
     except ValueError as error:
-        if offset > partition.state.stamps[0]:
-            partition.reject("invalid-calibration", str(error), offset, item.data)
+        partition.reject("invalid-calibration", str(error), offset, item.data)
         return
     partition.count("calibrations", offset)
     if offset > partition.state.stamps[0]:

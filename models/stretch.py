@@ -49,8 +49,6 @@ def run(
         at_offsets = np.asarray(offsets[begin:end], np.int64)
         known = partition.state.stamps[partition.state.row_block[np.maximum(rows, 0)]]
         rows[(rows >= 0) & (at_offsets <= known)] = -1
-        for i in [i for i in refused if at_offsets[i] <= partition.state.stamps[0]]:
-            del refused[i]
     fates = np.zeros(end - begin, np.uint8)
     _advance(partition, arrivals, begin, rows, np.asarray(timestamps[begin:end], np.int64), fates)
     fates[rows < 0] = R.ACCEPTED

@@ -17,7 +17,7 @@ from models.pipeline import Pipeline
 from models.plan import Plan
 from streams.zones import zone
 from tests import mature
-from tests.logs import START, WEEK, Entry, logs
+from tests.logs import START, WEEK, Entry, logs, plan_of, reading
 
 Told = tuple[bytes, list[bytes], list[tuple[str, int, bytes]]]
 Make = Callable[[], Pipeline]
@@ -86,6 +86,19 @@ def test_records_that_a_saved_block_reflects_are_skipped_when_they_come_again(
     after = feed(second, log[again:], again)
     assert told(before, after) == expected
     assert second.ledger == whole.ledger
+
+
+def test_a_plan_comes_again_whose_patient_a_torn_checkpoint_has_left_out(make: Make) -> None:
+    log = [
+        Entry(START, plan_of("p-one"), "p-one"),
+        Entry(START, reading("p-one", "breathlessness", 8, START), "p-one"),
+    ]
+    pipeline = make()
+    whole = feed(pipeline, log)
+    second = make()
+    second.restore(dict(list(pipeline.snapshot().items())[:1]))
+    assert told(feed(second, log))[1] == told(whole)[1]
+    assert second.ledger == pipeline.ledger
 
 
 @given(
