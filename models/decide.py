@@ -24,6 +24,8 @@ def emit(out, event, kind, row, rule, late, s, offset, measured, received, since
     e["low"] = 0.0
     e["high"] = 0.0
     e["readings"] = 0
+    e["side"] = 0
+    e["days"] = 0
     e["offset"] = offset
     e["written"] = out[1]
     e["points"] = s["point_next"]

@@ -33,7 +33,7 @@ from models.record import (
     SILENCE_OPENED,
     WINDOW_MILLISECONDS,
 )
-from models.score import acute, gain, limit, news2, slow
+from models.score import acute, extremes, gain, limit, news2, slow
 from models.state import NEVER
 from models.wire_lines import put_reading, put_score
 from models.zones import zone_offset
@@ -62,6 +62,15 @@ def score_news2(row, s, patient, vital, rule, offset, received, buffer, event, o
         for part in range(PARTS):
             e["part_value"][part] = patient["part_value"][part]
             e["part_at"][part] = patient["part_at"][part]
+
+
+@njit
+def troubled(s):  # type: ignore[no-untyped-def]
+    """Whether an alert of a limit, a trend or a gain of the vital stands."""
+    stands = s["slow_open"] > 0 or s["limit_open"] > 0
+    for j in range(GAINS):
+        stands = stands or s["gain_open"][j] > 0
+    return stands
 
 
 @njit
@@ -181,16 +190,23 @@ def read_one(  # type: ignore[no-untyped-def]
         half_hour = local // HALF_HOUR
         weekend = 24 if (day + 3) % 7 >= 5 else 0  # 1970-01-01 was a Thursday
         centre, half = acute.band(s, half_hour, p)
-        value = acute.score(s, x, half_hour, local // 3_600_000 + weekend, p)
+        learning = acute.learns(s, troubled(s), at // 1000)
+        value = acute.score(s, x, half_hour, local // 3_600_000 + weekend, at // 1000, learning, p)
+        extremes.pass_day(s, day)
         s["peak"] = max(s["peak"], value)
         turn = acute.episode(s, value, rules["acute"], p)
         if turn != 0:
             kind = ACUTE_OPENED if turn > 0 else ACUTE_CLEARED
-            e = emit(out, event, kind, row, int(s["channel"]), 0, s, offset, at, received, at, x)
+            c = int(s["channel"])
+            since = int(s["quiet"][c]) * 1000
+            e = emit(out, event, kind, row, c, 0, s, offset, at, received, since, x)
             e["score"] = value
             e["low"] = centre - half
             e["high"] = centre + half
             e["readings"] = int(s["n"])
+            e["side"] = acute.side(s, c, x, centre - half, centre + half)
+            e["days"] = extremes.days_beyond(s, x, e["side"])
+        extremes.take(s, x)
         settled = s["profile_count"][half_hour] >= slow.SETTLED and acute_ready(s)
     follow(
         row,

@@ -76,7 +76,7 @@ class Partition:
         return offset <= self.state.stamps[patient.block if patient else 0]
 
     def reject(self, reason: str, detail: str, offset: int, original: bytes) -> None:
-        """Refuse a record that touches no series: it is told, and counted with block 0, unless that was saved."""
+        """Refuse a record that touches no series: told, and counted with block 0, unless that reflects it."""
         if offset <= self.state.stamps[0]:
             return
         rejected = self.state.rejected

@@ -51,10 +51,12 @@ WINDOW = np.dtype(
     align=True,
 )
 
-CHANNELS: Final = 5  # calibrated channels of the acute baseline; three record channels follow them
+CHANNELS: Final = 5  # calibrated channels of the acute baseline; the record channels follow them
+RECORDS: Final = 3
 PROFILE: Final = 48  # half hours of a day
 CONTEXTS: Final = 48  # hours of a weekday, then hours of a weekend day
 BINS: Final = 8
+SPANS: Final = 6  # over which extremes are known: the day, and 1, 2, 4, 8, 16 days before it
 
 FEATURES: Final = 3  # of a night: level, variability, rhythm
 TRENDS: Final = 4  # ways to leave one's normal: above, below, more variable, less rhythm
@@ -110,6 +112,7 @@ SERIES = np.dtype(
         ("acute_open", "u1"),
         ("calm", "u1"),  # quiet readings in a row during an open episode
         ("channel", "u1"),  # the strongest channel of the last score
+        ("bin", "u1"),  # of the last reading
         ("profile_count", "u1", (PROFILE,)),
         ("refractory", "f4"),  # readings until another episode may open
         ("score", "f4"),  # of the last reading
@@ -136,10 +139,16 @@ SERIES = np.dtype(
         ("quantile_98", "f4", (CHANNELS,)),
         ("channel_mean", "f4", (CHANNELS,)),
         ("channel_spread", "f4", (CHANNELS,)),
-        ("bin", "i4"),
-        ("profile", "f4", (PROFILE,)),
+        ("quiet", "u4", (CHANNELS + RECORDS,)),  # second at which each channel was last below 1
+        ("held", "u4"),  # second since which nothing is learned; 0 = it learns, 1 = it learns again
+        ("profile", "i2", (PROFILE,)),  # in PROFILE_UNITs of the scale
         ("hour_counts", "u2", (CONTEXTS, BINS)),
         ("transition_counts", "u2", (BINS, BINS)),
+        # highest and lowest reading of spans of days (models/score/extremes.py)
+        ("extreme_days", "u1"),  # before the day, of which the bits say which spans are filled
+        ("extreme_day", "i4"),  # the local day; 0 = none yet
+        ("highest", "f4", (SPANS,)),
+        ("lowest", "f4", (SPANS,)),
     ],
     align=True,
 )
@@ -258,6 +267,7 @@ EVENT = np.dtype(
         ("row", "i4"),
         ("rule", "i4"),  # limit or gain index; channel of acute baseline or trend; reading of a device
         ("late", "i4"),  # 1 = caused by a reading behind its series' newest
+        ("side", "i4"),  # of a departure: +1 upwards, -1 downwards, 0 = neither
         ("offset", "i4"),  # seconds east of UTC of the patient's local time
         ("points", "i4"),  # index of the oldest of the last points
         ("measured", "i8"),
@@ -269,7 +279,7 @@ EVENT = np.dtype(
         ("high", "f8"),
         ("expected", "f8"),
         ("readings", "i8"),  # or days, that the baseline rests on
-        ("days", "i8"),  # in a row that a trend holds
+        ("days", "i8"),  # in a row that a trend holds; of which a reading is the extreme
         ("written", "i8"),  # bytes of result lines that came before
         ("point_value", "f4", (POINTS,)),
         ("point_seconds", "u4", (POINTS,)),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models import devices, texts
+from models import devices, texts, texts_acute
 from models.catalog import Catalog, Vital
 from models.plan import Gain, Limit, Plan
 from models.record import POINTS
@@ -132,16 +132,17 @@ class Reporter:
 
     def baseline(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
         """A departure from the patient's own normal, by the acute baseline."""
-        low, high = float(event["low"]), float(event["high"])
+        low, high, side = float(event["low"]), float(event["high"]), int(event["side"])
+        channel = CHANNEL_NAMES[event["rule"]]
+        local, since = (int(event[at]) + int(event["offset"]) * 1000 for at in ("measured", "since"))
         explanation = {}
         for locale in texts.LOCALES:
             shown, lowest, highest = (
                 texts.number(float(v), vital.decimals, locale) for v in (event["value"], low, high)
             )
             name, unit, count = vital.names[locale], texts.unit(vital.unit), int(event["readings"])
-            explanation[locale] = texts.acute(
-                locale, name, shown, unit, lowest, highest, count, int(event["rule"])
-            )
+            what = texts_acute.what(locale, channel, side, local, int(event["days"]), since)
+            explanation[locale] = texts_acute.acute(locale, name, shown, unit, lowest, highest, count, what)
         facts = self._facts(vital, event, explanation)
         facts["expected"] = {
             "low": round(low, vital.decimals),
@@ -149,7 +150,9 @@ class Reporter:
             "readings": int(event["readings"]),
         }
         facts["score"] = round(float(event["score"]), 2)
-        facts["channel"] = CHANNEL_NAMES[event["rule"]]
+        facts["channel"] = channel
+        if side:
+            facts["direction"] = "up" if side > 0 else "down"
         rule = "acute-baseline"
         return self._cause(f"baseline/{rule}", "baseline", vital, rule, _severity(plan, vital), event, facts)
 

@@ -3,34 +3,9 @@
 from datetime import timedelta
 from typing import Final
 
-from models.score.acute import CHANNEL_NAMES
 from models.times import EPOCH
 
 LOCALES: Final = ("en", "fr")
-
-_CHANNELS: Final = {
-    "short-level": (
-        "has shifted in the last readings",
-        "s'est décalé sur les dernières mesures",
-    ),
-    "sustained-level": ("has been shifted for a longer time", "est décalé depuis plus longtemps"),
-    "hour-of-day": ("is unusual for this time of day", "est inhabituel pour cette heure"),
-    "variability": (
-        "varies differently from usual",
-        "varie autrement que d'habitude",
-    ),
-    "sequence": ("changes in an unusual sequence", "évolue d'une façon inhabituelle"),
-    "record": ("is outside everything seen so far", "sort de tout ce qui a été vu jusqu'ici"),
-    "record-mean": (
-        "is, on average, outside everything seen so far",
-        "sort, en moyenne, de tout ce qui a été vu jusqu'ici",
-    ),
-    "record-standardised": (
-        "has left its usual course",
-        "a quitté son cours habituel",
-    ),
-}
-
 
 _UNITS: Final = {"mm[Hg]": "mmHg", "Cel": "°C", "{score}": "/10", "{yes}": "", "{steps}": ""}
 
@@ -159,20 +134,6 @@ def last_measured(locale: str, local: int) -> str:
 def not_alone(locale: str) -> str:
     """A borderline change counts only beside a symptom."""
     return " Seul, cet écart n'alerterait pas." if locale == "fr" else " Alone, this would not alert."
-
-
-def acute(locale: str, name: str, value: str, unit: str, low: str, high: str, readings: int, ch: int) -> str:
-    """A departure from the patient's own normal, with the band that was expected."""
-    what = _CHANNELS[CHANNEL_NAMES[ch]]
-    if locale == "fr":
-        return (
-            f"{name} {value} {unit} : {what[1]} chez ce patient. Attendu de {low} à {high} {unit}, "
-            f"d'après {readings} mesures."
-        )
-    return (
-        f"{name} {value} {unit}: {what[0]} for this patient. Expected {low} to {high} {unit}, "
-        f"from {readings} readings."
-    )
 
 
 _WEEKDAYS: Final = {  # from Thursday: 1970-01-01 was one

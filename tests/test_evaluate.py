@@ -58,26 +58,6 @@ def test_a_folder_of_another_format_is_bad_use_that_names_the_missing_file(name:
     assert "--data" in result.output
 
 
-def test_an_evaluation_of_a_small_folder_prints_its_table_and_writes_json(tmp_path: Path) -> None:
-    chance = np.random.default_rng(4)
-    values = 20 + chance.normal(0, 1, 1200)
-    values[900:] += 40
-    moments = [f"2026-03-{1 + i // 288:02d} {i % 288 // 12:02d}:{i % 12 * 5:02d}:00" for i in range(1200)]
-    (tmp_path / "data").mkdir()
-    rows = [f"{moment},{value:.3f}" for moment, value in zip(moments, values, strict=True)]
-    (tmp_path / "data" / "step.csv").write_text("\n".join(["timestamp,value", *rows]) + "\n")
-    window = [f"{moments[i]}.000000" for i in (890, 960)]
-    (tmp_path / "combined_windows.json").write_text(json.dumps({"step.csv": [window], "held_back.csv": []}))
-    arguments = ["evaluate", "nab", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, [*arguments, "--perturb", "5", "--repeats", "2"])
-    assert result.exit_code == 0, result.output
-    told = json.loads((tmp_path / "out" / "nab.json").read_text())
-    first, second = told["tables"].values()
-    assert first[0]["windows"] == "1/1"
-    assert first[0]["standard"] > 50
-    assert [row["figure"] for row in second] == ["mean", "sd", "min"]
-
-
 FOLDERS = {"tihm": folders.tihm, "icu": folders.icu, "welltory": folders.welltory, "diary": folders.diary}
 Told = dict[str, Any]
 

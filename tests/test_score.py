@@ -58,7 +58,8 @@ def test_the_compiled_acute_baseline_equals_the_plain_one(seed: int) -> None:
     surprise, acute._surprise = acute._surprise, acute._surprise.py_func
     try:
         expected = [
-            acute.score.py_func(plain, float(x[i]), int(half[i]), int(half[i] // 2), P) for i in range(400)
+            acute.score.py_func(plain, float(x[i]), int(half[i]), int(half[i] // 2), i, True, P)
+            for i in range(400)
         ]
     finally:
         acute._surprise = surprise

@@ -11,14 +11,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
-from models import days, quality
+from models import days, kernel, quality
 from models.calibration import of_vital
 from models.closing import DAY_MILLISECONDS, HALF_HOUR
 from models.joint import SIZE, Interplay, Joint, take
 from models.kernel import BUFFER_RESERVE, EVENT_RESERVE
 from models.record import EVENT, LIMITS, PATIENT, SERIES
 from models.rules import RuleSets, compile_catalog
-from models.score import acute, joint, joint_parameters, limit, slow
+from models.score import acute, extremes, joint, joint_parameters, limit, slow
 from models.score.acute_parameters import parameters
 from models.triage import Desk
 from streams.bench.core import START, VITALS
@@ -63,9 +63,9 @@ def run(which, first, values, series, patients, rules, rule_index, vitals, codes
     """
     for i in range(values.shape[0]):
         at = START + (first + i) * EVERY
-        local = at % DAY_MILLISECONDS
+        local, local_day = at % DAY_MILLISECONDS, at // DAY_MILLISECONDS
         half_hour = local // HALF_HOUR
-        weekend = 24 if (at // DAY_MILLISECONDS + 3) % 7 >= 5 else 0
+        weekend = 24 if (local_day + 3) % 7 >= 5 else 0
         for row in range(values.shape[1]):
             x, s = values[i, row], series[row]
             rule, vital = rules[rule_index[row]], s["vital"]
@@ -79,9 +79,13 @@ def run(which, first, values, series, patients, rules, rule_index, vitals, codes
                     limit.step(s, j, rule["limits"][j], x, at, True, held)
             centre, half = acute.band(s, half_hour, p)
             if which & ACUTE:
-                score = acute.score(s, x, half_hour, local // 3_600_000 + weekend, p)
+                learning = acute.learns(s, kernel.troubled(s), at // 1000)
+                context = local // 3_600_000 + weekend
+                score = acute.score(s, x, half_hour, context, at // 1000, learning, p)
                 s["peak"] = max(s["peak"], score)
                 acute.episode(s, score, rule["acute"], p)
+                extremes.pass_day(s, local_day)
+                extremes.take(s, x)
             if which & DAYS:
                 settled = s["profile_count"][half_hour] >= slow.SETTLED and s["n"] > acute.WARM
                 fresh = 1 if at // HALF_HOUR != (at - EVERY) // HALF_HOUR else 0

@@ -1,30 +1,38 @@
-"""`vigie evaluate nab`: the acute baseline on the Numenta Anomaly Benchmark, or any part of it.
+"""`vigie evaluate nab`: the acute baseline on the Numenta Anomaly Benchmark, or any folder of its format.
 
 Each file is one patient's series of a vital without bounds, all through one pipeline with one threshold
-and one parameter set; what is scored are the alerts that open. Tuned on the visible half (31 files).
+and one parameter set; what is scored are the alerts that open.
 """
 
-import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 import numpy as np
-from river import anomaly, compose, preprocessing
 
 from models.catalog import Catalog, Vital
 from models.plan import Baseline, Plan
 from models.score.acute_parameters import perturbed
-from streams.evaluation.numenta import PROFILES, File, hits, load, score
+from streams.evaluation.nab_baselines import DETECTORS, METRONOME, at_its_best, metronome
+from streams.evaluation.numenta import (
+    PROFILES,
+    File,
+    hits,
+    labels_of,
+    load,
+    normalised,
+    resampled,
+    score,
+    tally,
+)
 from streams.evaluation.play import instant, play, reading
-from streams.evaluation.report import Row, Table, need, options, tell
+from streams.evaluation.report import Curve, Plot, Row, Table, need, options, repeated, tell
 
-THRESHOLD: Final = 4.5
-BASIS: Final = 288  # first readings of a file: fixed limits are set on them, no detector alerts in them
-REFRACTORY: Final = (30, 0.03)  # readings at least, and share of those seen: the episode rule of the product
-METRONOME: Final = 400
-QUANTILES: Final = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
+THRESHOLD: Final = 4.2
+SWEEP: Final = tuple(np.arange(3.0, 7.01, 0.25).tolist())  # thresholds of the curve and of the halves
+HALVES: Final = 200  # random ones
+DRAWS: Final = 1000  # of the bootstrap
+DECIMALS: Final = 4
 DAY: Final = 86_400_000
 SERIES: Final = Catalog(
     (
@@ -34,7 +42,7 @@ SERIES: Final = Catalog(
             unit="1",
             minimum=-1e12,
             maximum=1e12,
-            decimals=4,
+            decimals=DECIMALS,
             lateness=300.0,
             windows=("15m", "1d"),
             names={"en": "Series", "fr": "Série"},
@@ -59,100 +67,120 @@ def records(files: list[File]) -> list[bytes]:
     return [reading(f"p-{i}", "series", value, "1", instant(second * 1000)) for second, i, value in rows]
 
 
+class Detections(NamedTuple):
+    """Indices of the readings at which alerts open, for each file; readings that were not taken."""
+
+    found: list[np.ndarray]
+    refused: int
+
+
 def detections(
     files: list[File], told: list[bytes], threshold: float = THRESHOLD, acute: np.ndarray | None = None
-) -> list[np.ndarray]:
-    """Indices of the readings at which the pipeline opens an alert, for each file."""
+) -> Detections:
+    """Run all readings through the pipeline; acute: PARAMETERS (1,) other than the shipped ones."""
     plan = Plan("*", "nab", "1", baselines=(Baseline("series", threshold, "off", "low"),))
     played = play(told, plan, catalog=SERIES, tick=DAY, acute=acute)
+    # Of readings at one instant each is known by its value; the pipeline takes the same one once.
+    places = [
+        {(instant(int(s) * 1000), round(float(v), DECIMALS)): n for n, s, v in rows}
+        for rows in (
+            reversed(list(zip(range(len(f.values)), f.seconds, f.values, strict=True))) for f in files
+        )
+    ]
     found: list[list[int]] = [[] for _ in files]
-    places = [{instant(int(s) * 1000): n for n, s in reversed(list(enumerate(f.seconds)))} for f in files]
     for alert in played.alerts:
         if alert["event"] == "opened":
             file = int(alert["patient"].removeprefix("p-"))
-            found[file].append(places[file][alert["measured_at"]])
-    return [np.array(indices, int) for indices in found]
-
-
-def episodes(scores: np.ndarray, threshold: float) -> np.ndarray:
-    """Indices where a score passes the threshold, with the refractory rule of the product."""
-    out: list[int] = []
-    free = BASIS
-    for i in np.flatnonzero(scores >= threshold).tolist():
-        if i >= free:
-            out.append(i)
-            free = i + max(REFRACTORY[0], math.ceil(REFRACTORY[1] * i))
-    return np.array(out, int)
-
-
-def fixed_limits(values: np.ndarray) -> np.ndarray:
-    """Distance from the mean of the first BASIS readings in their standard deviations; no learning after."""
-    basis = values[:BASIS]
-    return np.abs(values - basis.mean()) / (basis.std() + 1e-9)
-
-
-def by_deviation(values: np.ndarray) -> np.ndarray:
-    """River's StandardAbsoluteDeviation, online."""
-    model = anomaly.StandardAbsoluteDeviation()
-    out = np.zeros(len(values))
-    for i, value in enumerate(values.tolist()):
-        out[i] = model.score_one({}, value)
-        model.learn_one({}, value)
-    return out
-
-
-def by_trees(values: np.ndarray) -> np.ndarray:
-    """River's HalfSpaceTrees behind a MinMaxScaler, as its documentation shows, online."""
-    model: Any = compose.Pipeline(preprocessing.MinMaxScaler(), anomaly.HalfSpaceTrees(seed=1))
-    out = np.zeros(len(values))
-    for i, value in enumerate(values.tolist()):
-        out[i] = model.score_one({"x": value})
-        model.learn_one({"x": value})
-    return out
-
-
-def best_threshold(files: list[File], detector: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
-    """Detections of a baseline at the one threshold that scores best on these very files."""
-    scores = [detector(file.values) for file in files]
-    pooled = np.concatenate([s[BASIS:] for s in scores])
-    choices = [[episodes(s, t) for s in scores] for t in np.unique(np.quantile(pooled, QUANTILES))]
-    return max(choices, key=lambda found: score(files, found, "standard"))
-
-
-def metronome(file: File) -> np.ndarray:
-    """An alert every METRONOME readings; the data are never read."""
-    return np.arange(METRONOME, len(file.values), METRONOME)
+            found[file].append(places[file][alert["measured_at"], alert["value"]])
+    return Detections(
+        [np.array(sorted(indices), int) for indices in found], len(told) - played.ledger.accepted
+    )
 
 
 @click.command(name="nab")
 @options
 @click.option("--perturb", type=click.FloatRange(0, 90), help="Repeat, parameters moved by up to ± %.")
 @click.option("--repeats", type=click.IntRange(2), default=40, help="How often --perturb repeats.")
-@click.option("--seed", type=int, default=1, help="Of --perturb.")
+@click.option("--seed", type=int, default=1, help="Of --perturb, of random halves and of the bootstrap.")
 def command(data: Path, out: Path | None, perturb: float | None, repeats: int, seed: int) -> None:
-    """The acute baseline on the Numenta Anomaly Benchmark (combined_windows.json beside data/)."""
-    need(data / "combined_windows.json")
-    files = load(data)
+    """The acute baseline on the Numenta Anomaly Benchmark (combined_windows.json, data/) or a part of it."""
+    need(labels_of(data))
+    files, notes = load(data)
     if not files:
-        raise click.UsageError(f"--data: combined_windows.json names no file below {data / 'data'}")
+        raise click.UsageError(f"--data: {labels_of(data).name} names no file below {data / 'data'}")
     told = records(files)
+    ours = detections(files, told)
+    if ours.refused:
+        notes.append(f"{ours.refused} rows repeat one of the same time, or come too late, and are not taken")
     found = {
-        f"Vigie, threshold {THRESHOLD}": detections(files, told),
-        "fixed limits (first 288 readings)": best_threshold(files, fixed_limits),
-        "River StandardAbsoluteDeviation": best_threshold(files, by_deviation),
-        "River HalfSpaceTrees": best_threshold(files, by_trees),
-        "blind metronome": [metronome(file) for file in files],
+        f"Vigie, threshold {THRESHOLD}": ours.found,
+        **{name: at_its_best(files, detector) for name, detector in DETECTORS.items()},
+        f"blind metronome, every {METRONOME}": [metronome(file) for file in files],
     }
     rows: list[Row] = []
     for name, indices in found.items():
         hit, windows, false = hits(files, indices)
-        rows.append([name, *(score(files, indices, p) for p in PROFILES), f"{hit}/{windows}", false])
-    rows += [[f"{name} (published, 58 files)", *scores, "", ""] for name, scores in PUBLISHED.items()]
-    columns = ["detector", *PROFILES, "windows", "outside"]
-    tables = [Table(f"NAB, {len(files)} files (tuned on the visible 31; baselines on these)", columns, rows)]
+        spread = resampled(files, indices, "standard", DRAWS, seed)
+        rows.append([name, *(score(files, indices, p) for p in PROFILES), spread, f"{hit}/{windows}", false])
+    rows += [[f"{name} (published, 58 files)", *scores, "", "", ""] for name, scores in PUBLISHED.items()]
+    columns = ["detector", *PROFILES, "sd", "windows", "outside"]
+    title = f"NAB, {len(files)} files (baselines at the best threshold for these; sd: bootstrap over files)"
+    swept = [detections(files, told, threshold).found for threshold in SWEEP]
+    tables = [Table(title, columns, rows), halves(files, swept, seed)]
     if perturb is not None:
         tables.append(perturbation(files, told, perturb, repeats, seed))
-    tell("nab", tables, [], out)
+    tell("nab", tables, [curves(files, swept)], out, notes)
+
+
+def curves(files: list[File], swept: list[list[np.ndarray]]) -> Plot:
+    """The score of each profile over the threshold."""
+    lines = [
+        Curve(profile, [(t, score(files, found, profile)) for t, found in zip(SWEEP, swept, strict=True)])
+        for profile in PROFILES
+    ]
+    return Plot("NAB: the threshold", "threshold", "score", lines)
+
+
+def halves(files: list[File], swept: list[list[np.ndarray]], seed: int) -> Table:
+    """Scores of one half of the files at the threshold that is best on the other half."""
+    windows = np.array([len(file.windows) for file in files])
+    places = np.array([place % 2 == 0 for place in _places(files)])
+    chance = np.random.default_rng(seed)
+    splits = [places, ~places]
+    splits += [chance.permutation(len(files)) < len(files) // 2 for _ in range(HALVES)]
+    columns, scores = [], []
+    for profile in PROFILES:
+        # float (thresholds, files)
+        totals = np.array(
+            [[tally(f, i, profile) for f, i in zip(files, found, strict=True)] for found in swept]
+        )
+        scores.append([_other_half(totals, windows, half, profile) for half in splits])
+        columns.append(profile)
+    values = np.array(scores)
+    rows: list[Row] = [
+        ["first, third, … of a group → the others", *values[:, 0].tolist()],
+        ["the others → first, third, …", *values[:, 1].tolist()],
+        [f"{HALVES} random halves, mean", *_over(np.mean, values[:, 2:])],
+        ["sd", *_over(np.std, values[:, 2:])],
+    ]
+    return Table("Threshold chosen on one half of the files, scored on the other", ["halves", *columns], rows)
+
+
+def _places(files: list[File]) -> list[int]:
+    """Each file's place among those of its group."""
+    groups = [file.name.partition("/")[0] for file in files]
+    return [groups[:i].count(group) for i, group in enumerate(groups)]
+
+
+def _other_half(totals: np.ndarray, windows: np.ndarray, half: np.ndarray, profile: str) -> float:
+    """Score of the files outside `half` at the threshold that is best inside; NaN without windows there."""
+    best = int(np.argmax(totals[:, half].sum(axis=1)))
+    return normalised(float(totals[best, ~half].sum()), int(windows[~half].sum()), profile)
+
+
+def _over(figure: Any, values: np.ndarray) -> list[float]:
+    """A figure of each row, without what is not defined."""
+    return [float(figure(row[np.isfinite(row)])) if np.isfinite(row).any() else np.nan for row in values]
 
 
 def perturbation(files: list[File], told: list[bytes], percent: float, repeats: int, seed: int) -> Table:
@@ -161,12 +189,6 @@ def perturbation(files: list[File], told: list[bytes], percent: float, repeats: 
     scores = []
     for _ in range(repeats):
         threshold = THRESHOLD * chance.uniform(1 - percent / 100, 1 + percent / 100)
-        moved = detections(files, told, threshold, perturbed(chance, percent))
+        moved = detections(files, told, threshold, perturbed(chance, percent)).found
         scores.append([score(files, moved, profile) for profile in PROFILES])
-    table = np.array(scores)
-    rows: list[Row] = [
-        ["mean", *table.mean(axis=0).tolist()],
-        ["sd", *table.std(axis=0, ddof=1).tolist()],
-        ["min", *table.min(axis=0).tolist()],
-    ]
-    return Table(f"All parameters ±{percent:g} %, {repeats} times, seed {seed}", ["figure", *PROFILES], rows)
+    return repeated(f"All parameters ±{percent:g} %, {repeats} times, seed {seed}", [*PROFILES], scores)

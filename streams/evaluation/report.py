@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 import click
 import numpy as np
 
+from models.score.acute_parameters import BASIS
 from streams.compilation import share_compiled_code
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -19,12 +20,12 @@ COLOURS = ("#1b5e8c", "#c2571a", "#3c7d3c", "#7a4b94", "#666666", "#b3a125", "#a
 WIDTH, HEIGHT, MARGIN = 640, 420, 60
 SIMULATED: Final = "simulated cohorts of other seeds (31001 to 38001)"
 TUNED_ON: Final = {
-    "nab": "threshold and parameters: the visible half of the benchmark (31 files)",
+    "nab": BASIS,
     "drift": f"parameters and shares of the channels: {SIMULATED}",
     "tihm": f"the limits called tuned: the visible recording; change over days: {SIMULATED}",
     "icu": "nothing",
     "welltory": f"change over days: {SIMULATED}; nothing on this recording",
-    "diary": "acute baseline: the visible half of the Numenta benchmark; nothing on this recording",
+    "diary": f"acute baseline: {BASIS}; nothing on this recording",
     "joint": "nothing; the thresholds are of the first cohort",
     "verdicts": "drift test and priors: simulated nurses of seeds 1 and 11; nothing on TIHM",
 }
