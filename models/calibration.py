@@ -2,14 +2,18 @@
 
 A record, for every partition, in force from its place in the log on:
 
-    {"kind":"calibration","programme":"*","version":"2026-03","budget":0.1,"vitals":{"heart-rate":{
+    {"kind":"calibration","programme":"*","version":"2026-03","budget":0.3,"vitals":{"heart-rate":{
       "variance":{"level":4.1,"variability":0.06,"rhythm":5.8},
-      "threshold":{"above":1.6,"below":3.0,"variability":1.7,"rhythm":1.5}}}}
+      "threshold":{"above":1.6,"below":3.0,"variability":1.7,"rhythm":1.5},
+      "daily":{"variance":21.0,"above":3.1,"below":3.2},
+      "acute":6.9}}}
 
 `variance`: of each feature of models/score/slow.py between the days of a usual patient (bpm², ln², bpm²
-here); 0 = not known, the patient's own alone counts. `threshold`: of each channel; 0 = off. `budget`:
-trend alerts per patient-week and vital that the thresholds were made for; it decides nothing. The
-programme "*" holds for all programmes without a record of their own. `vigie calibrate` makes records.
+here); 0 = not known, the patient's own alone counts. `threshold`: of each channel; 0 = off. `daily`: the
+same of the level of days, where no nights are followed. `acute`: threshold
+of the acute score, instead of the plan's where that has one; 0 = the plan's. `budget`: alerts per
+patient-week that the thresholds were made for; it decides nothing. The programme "*" holds for all
+programmes without a record of their own. `vigie calibrate` makes records.
 """
 
 import math
@@ -44,11 +48,28 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rhythm: float = 2.0
 
 
+class Daily(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for the level of days where no nights are followed: variance, threshold of each side.
+
+    A score of days is a logarithm of a likelihood ratio (models/score/ramp.py), that of nights a sum.
+    """
+
+    variance: float = 0.0
+    above: float = 4.0
+    below: float = 4.0
+
+
 class VitalCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a cohort says of one vital."""
+    """What a cohort says of one vital. Without `daily` the shipped one holds."""
 
     variance: Variance = Variance()
     threshold: Threshold = Threshold()
+    daily: Daily | None = None
+    acute: float = 0.0
+
+    def of_days(self) -> Daily:
+        """What holds for the level of days."""
+        return self.daily or Daily()
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -64,10 +85,11 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 # Until a calibration comes: printed by `vigie evaluate drift` from its first simulated cohort.
 SHIPPED: Final = {
-    "heart-rate": VitalCalibration(Variance(4.1, 0.061, 6.2)),
+    "heart-rate": VitalCalibration(Variance(4.1, 0.061, 6.2), daily=Daily(21.0)),
     "spo2": VitalCalibration(Variance(0.13, 0.052, 0.18)),
-    "body-weight": VitalCalibration(Variance(0.142)),
-    "resting-heart-rate": VitalCalibration(Variance(4.1)),  # as that of a night
+    "body-weight": VitalCalibration(daily=Daily(0.134)),
+    "systolic-bp": VitalCalibration(daily=Daily(50.0)),
+    "resting-heart-rate": VitalCalibration(daily=Daily(4.1)),  # as that of a night
 }
 UNKNOWN: Final = VitalCalibration()
 
@@ -101,15 +123,22 @@ def decode_calibration(data: bytes, catalog: Catalog) -> Calibration:
     for code, entry in calibration.vitals.items():
         if code not in catalog.index:
             raise ValueError(f"vitals: unknown vital {code}; {nearest(code, catalog.index)}")
-        for name, value in msgspec.structs.asdict(entry.variance).items():
-            if not (value >= 0 and math.isfinite(value)):
-                raise ValueError(f"vitals.{code}.variance.{name}: {value} is no variance; give 0 or more")
-        for name, value in msgspec.structs.asdict(entry.threshold).items():
-            if value != 0 and not (value >= LEAST_THRESHOLD and math.isfinite(value)):
-                raise ValueError(
-                    f"vitals.{code}.threshold.{name}: {value}; give 0 (off) or {LEAST_THRESHOLD} and more"
-                )
+        _check(f"vitals.{code}", entry)
     return calibration
+
+
+def _check(where: str, entry: VitalCalibration) -> None:
+    """Raises ValueError for a variance or a threshold that is none."""
+    days = entry.of_days()
+    variances = {f"variance.{k}": v for k, v in msgspec.structs.asdict(entry.variance).items()}
+    thresholds = {f"threshold.{k}": v for k, v in msgspec.structs.asdict(entry.threshold).items()}
+    thresholds |= {"daily.above": days.above, "daily.below": days.below, "acute": entry.acute}
+    for name, value in (variances | {"daily.variance": days.variance}).items():
+        if not (value >= 0 and math.isfinite(value)):
+            raise ValueError(f"{where}.{name}: {value} is no variance; give 0 or more")
+    for name, value in thresholds.items():
+        if value != 0 and not (value >= LEAST_THRESHOLD and math.isfinite(value)):
+            raise ValueError(f"{where}.{name}: {value}; give 0 (off) or {LEAST_THRESHOLD} and more")
 
 
 def in_force(history: Iterable[tuple[int, Held]], offset: int) -> dict[str, Held]:
@@ -132,4 +161,5 @@ def of_vital(calibrations: dict[str, Calibration], plan: Plan, vital: str) -> Vi
     """What holds for one vital under a plan: its programme's calibration, everyone's, or the shipped one."""
     shipped = SHIPPED.get(vital, UNKNOWN)
     calibration = calibrations.get(plan.programme) or calibrations.get(EVERYONE)
-    return calibration.vitals.get(vital, shipped) if calibration else shipped
+    entry = calibration.vitals.get(vital, shipped) if calibration else shipped
+    return entry if entry.daily else msgspec.structs.replace(entry, daily=shipped.of_days())

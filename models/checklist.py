@@ -19,7 +19,7 @@ from models.report import TREND_BESIDE
 from models.triage import Cause, Desk, standing
 
 # Of the threshold of a change over days. This project's choice: simulated weights of healthy patients (400 of
-# streams/evaluation/cohort.py, 100 days) are beyond it on 2 days of 100, and beyond the whole on 1 of 1,000.
+# streams/evaluation/cohort.py, 100 days) are beyond it on 3 days of 100, and beyond the whole on 3 of 1,000.
 BORDERLINE: Final = 0.5
 DAY_MILLISECONDS: Final = 86_400_000
 RULE: Final = TREND_BESIDE

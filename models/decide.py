@@ -26,6 +26,7 @@ def emit(out, event, kind, row, rule, late, s, offset, measured, received, since
     e["readings"] = 0
     e["side"] = 0
     e["days"] = 0
+    e["nights"] = 0
     e["offset"] = offset
     e["written"] = out[1]
     e["points"] = s["point_next"]

@@ -82,7 +82,13 @@ def _decide(partition: Partition, event: np.void) -> bytes:
     elif kind == R.ACUTE_OPENED:
         cause = partition.reporter.baseline(plan, vital, event)
     elif kind == R.TREND_OPENED:
-        cause = partition.reporter.trend(plan, vital, event, _has_nights(partition, event))
+        cause = partition.reporter.trend(plan, vital, event, None)
+    elif kind == R.TREND_GROWN:
+        before = triage.standing(patient.desk, f"trend/{report.TREND}/{code}")
+        if before is not None:
+            grown = partition.reporter.trend(plan, vital, event, before)
+            partition.out.alerts.append(triage.renew(patient.desk, before, grown))
+        return b""
     elif kind == R.TREND_SCORED:
         cause = _borderline(partition, patient, plan, vital, event)
     elif kind == R.SILENCE_OPENED:
@@ -122,23 +128,19 @@ def _borderline(
     """A day's change over days, of a vital that has a check-list: what alerts now, if anything."""
     key = checklist.of_trend(vital.code)
     held = patient.held.pop(key, None)
-    threshold = partition.rules.table[partition.state.rule_index[event["row"]]]["trend"][event["rule"]]
+    rules = partition.rules.table[partition.state.rule_index[event["row"]]]
+    threshold = rules["trend" if event["nights"] else "trend_daily"][event["rule"]]
     if not 0 < checklist.BORDERLINE * threshold <= event["score"]:
         cause_ended = f"trend/{report.TREND}/{vital.code}"
         clear_cause(partition, patient, cause_ended, checklist.RULE, int(event["received"]), event)
         return None
-    cause = partition.reporter.trend(plan, vital, event, _has_nights(partition, event))
+    cause = partition.reporter.trend(plan, vital, event, None)
     cause = checklist.borderline(cause, held)
     symptoms = next(b.symptoms for b in plan.baselines if b.vital == vital.code)
     if now := checklist.reported(patient.desk, symptoms):
         return checklist.told(partition.catalog, cause, now)
     patient.held[key] = cause
     return None
-
-
-def _has_nights(partition: Partition, event: np.void) -> bool:
-    """Whether the vital of an event is measured so often that its nights are followed."""
-    return bool(partition.vitals[partition.state.series[event["row"]]["vital"]]["frequent"])
 
 
 def _window(partition: Partition, patient: Patient, plan: Plan, vital: Vital, event: np.void) -> bytes:

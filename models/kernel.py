@@ -7,8 +7,8 @@ into a byte buffer, decisions into an array of EVENT. The same functions run unc
 from numba import njit
 
 from models import quality, rollup
-from models.closing import DAY_MILLISECONDS, HALF_HOUR, acute_ready, close_before, close_window
-from models.days import follow
+from models.closing import DAY_MILLISECONDS, HALF_HOUR, close_before, close_window
+from models.days import follow, troubled
 from models.decide import emit
 from models.devices import BATTERY_LOW
 from models.record import (
@@ -62,15 +62,6 @@ def score_news2(row, s, patient, vital, rule, offset, received, buffer, event, o
         for part in range(PARTS):
             e["part_value"][part] = patient["part_value"][part]
             e["part_at"][part] = patient["part_at"][part]
-
-
-@njit
-def troubled(s):  # type: ignore[no-untyped-def]
-    """Whether an alert of a limit, a trend or a gain of the vital stands."""
-    stands = s["slow_open"] > 0 or s["limit_open"] > 0
-    for j in range(GAINS):
-        stands = stands or s["gain_open"][j] > 0
-    return stands
 
 
 @njit
@@ -179,13 +170,13 @@ def read_one(  # type: ignore[no-untyped-def]
             if decision != 0:
                 e = emit(out, event, decision, row, j, 0, s, offset, at, received, at, x)
                 e["low"] = gain.base(s, rules["gains"][j], day)
+                e["high"] = gain.counted(s, rules["gains"][j], x, day)
     if vital["part"] >= 0:
         news2.measure(patient, vital["part"], x - vital["part_zero"], at)
         if rules["news2"]["scale"] > 0:
             score_news2(row, s, patient, vital, rules["news2"], offset, received, buffer, event, out)
     centre = x
     half = 0.0
-    settled = True
     if vital["frequent"]:
         half_hour = local // HALF_HOUR
         weekend = 24 if (day + 3) % 7 >= 5 else 0  # 1970-01-01 was a Thursday
@@ -207,7 +198,6 @@ def read_one(  # type: ignore[no-untyped-def]
             e["side"] = acute.side(s, c, x, centre - half, centre + half)
             e["days"] = extremes.days_beyond(s, x, e["side"])
         extremes.take(s, x)
-        settled = s["profile_count"][half_hour] >= slow.SETTLED and acute_ready(s)
     follow(
         row,
         at,
@@ -216,7 +206,6 @@ def read_one(  # type: ignore[no-untyped-def]
         x,
         centre,
         half,
-        settled,
         new_half_hour,
         s,
         patient,

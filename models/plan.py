@@ -54,9 +54,10 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Gain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """More than `amount` over the lowest daily mean of the `days` days before.
 
-    With `of` = "dry-weight", amount and clear are percentages of the plan's dry weight over it, and there
-    are no days. With `symptoms`, it counts only while a limit of the plan on one of them is passed: a
-    check-list raises a gain that alone would be told to nobody (models/checklist.py).
+    With `of` = "dry-weight", amount and clear are percentages of the plan's dry weight over it: of each
+    reading or, with `days`, of the lowest daily mean of the last days, one of which may be missing. With
+    `symptoms`, it counts only while a limit of the plan on one of them is passed: a check-list raises a
+    gain that alone would be told to nobody (models/checklist.py).
     """
 
     rule: str
@@ -216,13 +217,10 @@ def _check_others(plan: Plan) -> list[Complaint]:
     out: list[Complaint] = []
     for gain in plan.gains:
         where = f"gains[{gain.rule}]"
-        if gain.of:
-            if gain.days:
-                out.append((f"{where}.days", "does not go with of", "leave it out: the dry weight is fixed"))
-            if plan.dry_weight <= 0:
-                remedy = "add dry_weight = ... (kg) to the patient's plan"
-                out.append((f"{where}.of", "the dry weight is not given", remedy))
-        elif not 1 <= gain.days < DAYS:
+        if gain.of and plan.dry_weight <= 0:
+            remedy = "add dry_weight = ... (kg) to the patient's plan"
+            out.append((f"{where}.of", "the dry weight is not given", remedy))
+        if not (0 if gain.of else 1) <= gain.days < DAYS:
             out.append((f"{where}.days", f"{gain.days} is out of range", f"give 1 to {DAYS - 1}"))
         if gain.amount <= 0:
             out.append((f"{where}.amount", "is not above 0", "give the gain that alerts"))

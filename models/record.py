@@ -90,10 +90,14 @@ SERIES = np.dtype(
         ("point_seconds", "u4", (POINTS,)),
         # change over days (models/score/slow.py)
         ("slow_day", "i4"),  # the day or night being collected; 0 = none yet
-        ("slow_alerted", "i4"),  # day on which the last alert opened or cleared
+        ("slow_alerted", "u2"),  # day on which the last alert opened or cleared
         ("slow_learned", "u2", (FEATURES,)),  # days told to the baseline, two of them still waiting
         ("slow_open", "u1"),  # channel of the standing alert, plus 1
-        ("slow_frozen", "u1"),  # days in a row on which nothing was learned
+        ("slow_told", "u1"),  # tenths of standard deviations by which the day left that was told last
+        ("slow_frozen", "u1"),  # days in a row on which an alert of the vital stood
+        ("slow_troubled", "u1"),  # 1 = one stood at a reading of the day being collected
+        ("slow_nights", "u1"),  # nights less days without one: whether nights are followed, or days
+        ("slow_usual", "u1"),  # tenths of readings that the patient takes a day, where days are followed
         ("night_halves", "u1"),  # half hours with readings
         ("day_halves", "u1"),
         ("slow_since", "u2", (TRENDS,)),  # day on which the sum left 0, or yesterday if odd; 0 = none
@@ -215,10 +219,12 @@ RULE_SET = np.dtype(
     [
         ("every", "i8"),  # milliseconds between expected readings plus grace; 0 = none expected
         ("acute", "f8"),  # threshold of the acute score; 0 = off
-        ("trend", "f8", (TRENDS,)),  # thresholds of change over days; 0 = off
+        ("trend", "f8", (TRENDS,)),  # thresholds of change over nights; 0 = off
+        ("trend_daily", "f8", (2,)),  # of a series that is followed by days: above, below
         ("trend_beside", "u1"),  # 1 = its score is told, for it counts beside a symptom too
         ("slow", slow_parameters.PARAMETERS),
-        ("cohort", "f8", (FEATURES,)),  # variance between days of a usual patient; 0 = not known
+        ("cohort", "f8", (FEATURES,)),  # variance between nights of a usual patient; 0 = not known
+        ("cohort_daily", "f8"),  # and of the level between days, where those are followed
         ("day_from", "i8"),  # local milliseconds of the day
         ("day_until", "i8"),
         ("limits", LIMIT_RULE, (LIMITS,)),
@@ -235,7 +241,7 @@ VITAL = np.dtype(
         ("maximum", "f8"),
         ("lateness", "i8"),  # milliseconds
         ("decimals", "i4"),
-        ("frequent", "u1"),  # has windows shorter than an hour: the acute baseline applies
+        ("frequent", "u1"),  # has windows shorter than an hour: it has an acute baseline, and may have nights
         ("single", "u1"),  # only day windows: each reading is kept as a result
         ("finest", "u1"),  # index of the shortest window
         ("has_cuts", "u1"),
@@ -257,6 +263,7 @@ SCORE_CHANGED = 14
 WINDOW_CLOSED = 15  # told for the first time; only where the patient's `told_windows` asks for its size
 GAIN_HOLDS, TREND_SCORED = 16, 17  # each reading, and each day, of what counts beside a symptom
 SCORE_WAITS = 18  # a risk would fall, but a part that made it is missing
+TREND_GROWN = 19
 
 # What WINDOW_CLOSED hands over, in this order; `count` is in readings, all others in the vital's unit.
 WINDOW_FEATURES: Final = ("mean", "standard_deviation", "min", "max", "first", "last", "count")
@@ -280,6 +287,7 @@ EVENT = np.dtype(
         ("expected", "f8"),
         ("readings", "i8"),  # or days, that the baseline rests on
         ("days", "i8"),  # in a row that a trend holds; of which a reading is the extreme
+        ("nights", "i4"),  # 1 = of nights
         ("written", "i8"),  # bytes of result lines that came before
         ("point_value", "f4", (POINTS,)),
         ("point_seconds", "u4", (POINTS,)),

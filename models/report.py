@@ -91,38 +91,32 @@ class Reporter:
         if not rest or any(SEVERITIES.index(g.severity) >= SEVERITIES.index(rule.severity) for g in rest):
             return {}
         worst = max(rest, key=lambda gain: SEVERITIES.index(gain.severity))
+        days = 0 if worst.of else worst.days
         explanation = {}
         for locale, words in alert.facts["explanation"].items():
             now = texts.number(float(event["value"]), vital.decimals, locale)
-            explanation[locale] = words + texts.gain_eased(locale, now, texts.unit(vital.unit), worst.days)
+            explanation[locale] = words + texts.gain_eased(locale, now, texts.unit(vital.unit), days)
         return {"limit": round(plan.gained(worst)[0], vital.decimals + 1), "explanation": explanation}
 
     def gain(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
         """Weight was gained over days, or over the dry weight."""
         rule = gains_of(plan, vital.code)[event["rule"]]
-        value, low = float(event["value"]), float(event["low"])
-        explanation = {
-            locale: texts.gain(
-                locale,
-                vital.names[locale],
-                texts.number(value, vital.decimals, locale),
-                texts.unit(vital.unit),
-                texts.number(value - low, vital.decimals, locale),
-                rule.days,
-                texts.number(low, vital.decimals, locale),
-            )
-            if not rule.of
-            else texts.over_dry_weight(
-                locale,
-                vital.names[locale],
-                texts.number(value, vital.decimals, locale),
-                texts.unit(vital.unit),
-                texts.number(value - low, vital.decimals, locale),
-                texts.number(100 * (value - low) / low, 1, locale),
-                texts.number(low, vital.decimals, locale),
-            )
-            for locale in texts.LOCALES
-        }
+        value, low, counted = (float(event[f]) for f in ("value", "low", "high"))
+        explanation = {}
+        for locale in texts.LOCALES:
+            name, unit, decimals = vital.names[locale], texts.unit(vital.unit), vital.decimals
+            shown, gained, lowest = (texts.number(x, decimals, locale) for x in (value, counted - low, low))
+            percent = texts.number(100 * (counted - low) / low, 1, locale)
+            if not rule.of:
+                explanation[locale] = texts.gain(locale, name, shown, unit, gained, rule.days, lowest)
+            elif not rule.days:
+                explanation[locale] = texts.over_dry_weight(
+                    locale, name, shown, unit, gained, percent, lowest
+                )
+            else:
+                explanation[locale] = texts.over_dry_weight_for_days(
+                    locale, name, rule.days, unit, gained, percent, lowest
+                )
         facts = self._facts(vital, event, explanation)
         facts["limit"] = rule.amount
         if rule.of:
@@ -156,13 +150,17 @@ class Reporter:
         rule = "acute-baseline"
         return self._cause(f"baseline/{rule}", "baseline", vital, rule, _severity(plan, vital), event, facts)
 
-    def trend(self, plan: Plan, vital: Vital, event: np.void, nights: bool) -> Cause:
-        """A change over days: of a level, of variability, or of the rhythm of day and night."""
+    def trend(self, plan: Plan, vital: Vital, event: np.void, before: Alert | None) -> Cause:
+        """A change over days: of a level, of variability, or of the rhythm of day and night.
+
+        before: the alert that stands, when it has grown much worse than it was told.
+        """
         channel = slow.CHANNEL_NAMES[event["rule"]]
         value, expected, low, high = (float(event[f]) for f in ("value", "expected", "low", "high"))
         if channel == "variability":  # kept as a logarithm, told as a standard deviation
             value, expected, low, high = (math.exp(x) for x in (value, expected, low, high))
         decimals, shown_decimals = vital.decimals + 1, max(1, vital.decimals)
+        nights = bool(event["nights"])
         since, days = int(event["since"]) + int(event["offset"]) * 1000, int(event["days"])
         explanation = {}
         for locale in texts.LOCALES:
@@ -174,6 +172,9 @@ class Reporter:
             when = texts.lasting(locale, nights, since // 86_400_000 % 7, days, int(event["readings"]))
             colon = " :" if locale == "fr" else ":"
             explanation[locale] = f"{vital.names[locale]}{colon} {what} {when}"
+            if before is not None:
+                told = texts.number(before.facts["value"], decimals, locale)
+                explanation[locale] += texts.grown(locale, texts.unit(vital.unit), told)
         facts = self._facts(vital, event, explanation)
         facts["value"] = round(value, decimals)
         facts["expected"] = {

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from models.calibration import VitalCalibration
+from models.calibration import Daily, Threshold, VitalCalibration
 from models.catalog import Catalog
 from models.news2 import compile_news2
 from models.plan import Expectation, Gain, Limit, Plan
@@ -39,12 +39,16 @@ def allowance(expectation: Expectation) -> int:
     return round((expectation.every + expectation.grace) * 1000)
 
 
-def trends(side: str, calibration: VitalCalibration) -> tuple[float, ...]:
-    """Thresholds of the channels of models/score/slow.py; 0 = off."""
-    threshold = calibration.threshold
+def sides(side: str, threshold: Threshold | Daily) -> tuple[float, float]:
+    """Thresholds of a level above and below the usual one; 0 = not watched."""
     above = threshold.above if side in ("above", "both") else 0.0
-    below = threshold.below if side in ("below", "both") else 0.0
-    return (0.0,) * TRENDS if side == "off" else (above, below, threshold.variability, threshold.rhythm)
+    return above, threshold.below if side in ("below", "both") else 0.0
+
+
+def trends(side: str, threshold: Threshold) -> tuple[float, ...]:
+    """Thresholds of the channels of models/score/slow.py; 0 = off."""
+    others = threshold.variability, threshold.rhythm
+    return (0.0,) * TRENDS if side == "off" else (*sides(side, threshold), *others)
 
 
 class RuleSets:
@@ -72,11 +76,14 @@ class RuleSets:
             rule = np.zeros(1, RULE_SET)
             rule["day_from"], rule["day_until"] = round(hours[0] * 1000), round(hours[1] * 1000)
             rule["every"] = allowance(expectation) if expectation else 0
-            rule["acute"] = baseline.acute if baseline else 0.0
-            rule["trend"] = trends(baseline.trend if baseline else "off", calibration)
+            side, acute = (baseline.trend, baseline.acute) if baseline else ("off", 0.0)
+            days = calibration.of_days()
+            rule["acute"] = (calibration.acute or acute) if acute > 0 else 0.0
+            rule["trend"], rule["trend_daily"] = trends(side, calibration.threshold), sides(side, days)
             rule["trend_beside"] = bool(baseline and baseline.symptoms)
             rule["slow"] = self._slow
             rule["cohort"] = msgspec.structs.astuple(calibration.variance)
+            rule["cohort_daily"] = days.variance
             for j, limit in enumerate(limits):
                 direction = 1 if limit.direction == "above" else -1
                 within = round(limit.within * 1000)

@@ -25,7 +25,7 @@ PATIENTS_PER_BLOCK: Final = 8
 # Bytes of a block as it travels, when all in it is at its bound and no number can be compressed
 # (tests/test_block_size.py). Its topic and its producer take as much; what grows is bounded where it does.
 LARGEST_BLOCK: Final = (8 << 20) - 4096
-FORMAT: Final = f"6-{zlib.crc32(repr((SERIES.descr, PATIENT.descr, JOINT.descr)).encode()):08x}"
+FORMAT: Final = f"7-{zlib.crc32(repr((SERIES.descr, PATIENT.descr, JOINT.descr)).encode()):08x}"
 NEVER: Final = 1 << 62
 T = TypeVar("T")
 

@@ -118,6 +118,19 @@ def over_dry_weight(
     return f"{name} {value} {unit}: +{amount} {unit} ({percent} %) over the dry weight ({dry} {unit})."
 
 
+def over_dry_weight_for_days(
+    locale: str, name: str, days: int, unit: str, amount: str, percent: str, dry: str
+) -> str:
+    """For days no dialysis came down to the dry weight."""
+    if locale == "fr":
+        return (
+            f"{name} : depuis {days} jours au moins {amount} {unit} ({percent} %) au-dessus du poids sec "
+            f"({dry} {unit})."
+        )
+    over = f"at least {amount} {unit} ({percent} %) over the dry weight ({dry} {unit})"
+    return f"{name}: for {days} days {over}."
+
+
 def beside(locale: str, symptoms: list[str]) -> str:
     """The symptoms that make a gain count, after its sentence."""
     names = ", ".join(symptoms)
@@ -199,6 +212,13 @@ def lasting(locale: str, nights: bool, weekday: int, days: int, learned: int) ->
     since = f"since {day}" if days <= 6 else f"for {days} {period}s"
     ending = "th" if days % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(days % 10, "th")
     return f"{since}; {days}{ending} {period} in a row; baseline of {learned} {period}s."
+
+
+def grown(locale: str, unit: str, before: str) -> str:
+    """That a change has gone much farther than it was told, after its sentence."""
+    if locale == "fr":
+        return f" L'écart s'est nettement accentué : {before} {unit} lors de l'annonce précédente."
+    return f" It has grown much since it was told at {before} {unit}."
 
 
 def silence(locale: str, name: str, every: int, last: int | None) -> str:

@@ -19,6 +19,7 @@ SCHEMA_VERSION: Final = 1
 SEVERITIES: Final = ("low", "medium", "high")
 ACTIONABLE: Final = "actionable"
 VERDICTS: Final = (ACTIONABLE, "not-actionable", "measurement-error", "device-fault", "duplicate")
+GROWN: Final = "grown"  # why an alert is told again at the same severity
 SAYS_NOTHING: Final = "duplicate"  # a verdict on the telling, not on what was told
 KEPT_RESOLVED: Final = 20  # resolved alerts of one patient that can still be given a verdict
 RETROSPECTIVE_MILLISECONDS: Final = 6 * 3_600_000  # a cause received later than this is history
@@ -160,6 +161,16 @@ def remark(desk: Desk, cause: str, received: int, measured: int, facts: dict[str
     return _transition(desk, alert, "updated", received, measured, alert.severity)
 
 
+def renew(desk: Desk, alert: Alert, cause: Cause) -> Transition:
+    """What stands has grown much worse: it is told again, at its severity, whoever has acknowledged it."""
+    alert.facts = cause.facts
+    if alert.status == "acknowledged":
+        alert.status, alert.acknowledged_by, alert.acknowledged_until = "open", None, None
+    return _transition(
+        desk, alert, "updated", cause.received_at, cause.measured_at, alert.severity, reason=GROWN
+    )
+
+
 def clear(
     desk: Desk, cause: str, rule: str, received: int, measured: int | None, facts: dict[str, Any]
 ) -> Transition | None:
@@ -230,6 +241,7 @@ def _transition(
     measured: int | None,
     previous: str | None,
     features: dict[str, float] | None = None,
+    reason: str | None = None,
 ) -> Transition:
     """Number the change and write its body."""
     alert.sequence += 1
@@ -264,4 +276,6 @@ def _transition(
         body["likelihood_reasons"] = alert.estimate.reasons
     if features is not None:
         body["features"] = features
+    if reason is not None:
+        body["reason"] = reason
     return Transition(desk.patient, alert.alert_id, alert.sequence, encode(body))

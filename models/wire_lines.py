@@ -162,7 +162,7 @@ def put_trend(buffer, at, patient, code, measured, s, day, rules, vital):  # typ
         at = put_integer(buffer, put(buffer, at, b" acute_missing_readings="), acute.missing(s))
         at = put(buffer, at, b"i")
         separator = 44
-    for f in range(FEATURES if vital["frequent"] else 1):
+    for f in range(FEATURES if slow.nightly(s) else 1):
         name = b"level" if f == 0 else (b"variability" if f == 1 else b"rhythm")
         buffer[at] = separator
         separator = 44
@@ -182,14 +182,14 @@ def put_trend(buffer, at, patient, code, measured, s, day, rules, vital):  # typ
             at = put_fixed(buffer, at, s["slow_variance"][f], 6)
     for c in range(TRENDS):
         f = slow.FEATURE[c]
-        if not np.isnan(day[f]) and slow.not_ready(s, f) == 0:
+        if not np.isnan(day[f]) and slow.not_ready(s, f) == 0 and (c < slow.SIDES or slow.nightly(s)):
             name = (
                 b"above"
                 if c == 0
                 else (b"below" if c == 1 else (b"more_variable" if c == 2 else b"less_rhythm"))
             )
             at = put(buffer, put_name(buffer, at, name), b"_score=")
-            at = put_fixed(buffer, at, slow.score(s, c, day[f], rules, vital["frequent"]), 3)
+            at = put_fixed(buffer, at, slow.score(s, c, day[f], rules), 3)
     return put_time(buffer, at, measured, 0)
 
 

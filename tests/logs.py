@@ -159,7 +159,7 @@ CALIBRATIONS = tuple(
             "programme": programme,
             "version": "1",
             "budget": 0.1,
-            "vitals": {"body-weight": {"variance": {"level": 0.2}, "threshold": {"above": above}}},
+            "vitals": {"body-weight": {"daily": {"variance": 0.2, "above": above}}},
         }
     ).encode()
     for programme, above in (("*", 0.5), ("*", 3.0), ("own", 1.0), ("*", -1.0))

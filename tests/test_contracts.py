@@ -124,6 +124,13 @@ def own_normal() -> Story:
     return story
 
 
+def grown() -> Story:
+    story = Story("heart-failure")
+    steady = [80.0 + i % 3 / 10 for i in range(30)]
+    story.series("body-weight", "1 07:10", 1440, [*steady, 80.6, 81.2, 81.4, 83.0, 84.0])
+    return story
+
+
 def risks() -> Story:
     story = Story("default", '[plan.news2]\npopulation = "adult"\nscale = 1\noxygen = "air"\nreadings = 1\n')
     story.measures("respiratory-rate", d1_0800=26)
@@ -149,7 +156,7 @@ def judged() -> Story:
 
 
 def test_keys_of_transitions_are_documented() -> None:
-    stories = (limits(), personal_best(), devices(), own_normal(), risks())
+    stories = (limits(), personal_best(), devices(), own_normal(), grown(), risks())
     stories += check_list(), judged(), departs(TREES), story_of(hours(20, 2.5, 6))
     told = {key for story in stories for body in story.bodies for key in body}
     assert told == documented("transition | type | meaning")

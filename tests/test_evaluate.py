@@ -16,9 +16,10 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.times import rfc3339
 from streams.cli import main
 from streams.commands.evaluate import NAMES
-from streams.evaluation import diary, measures, numenta, report, tihm, tihm_days
+from streams.evaluation import cohort, diary, measures, numenta, report, tihm, tihm_days
 from tests import folders
 from tests.test_recordings import recording
 
@@ -51,11 +52,47 @@ def test_no_detection_scores_0_and_a_detection_at_the_start_of_each_window_nearl
         assert numenta.score([file], [np.array([300, 500, 700])], profile) < 100
 
 
-@pytest.mark.parametrize("name", NAMES)
+SIMULATED = {"joint"}  # on simulated patients alone: these take no folder
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - SIMULATED))
 def test_a_folder_of_another_format_is_bad_use_that_names_the_missing_file(name: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["evaluate", name, "--data", str(tmp_path)])
     assert result.exit_code == 2
-    assert "--data" in result.output
+    assert "No such option" not in result.output
+    assert re.search(r"--data: no .+ in ", result.output), result.output
+
+
+@pytest.mark.parametrize("name", sorted(SIMULATED))
+def test_an_evaluation_on_simulated_patients_takes_no_folder(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["evaluate", name, "--data", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "No such option: --data" in result.output
+
+
+def test_recorded_deteriorations_go_through_the_same_code(tmp_path: Path) -> None:
+    made = cohort.weight(40, 110, 5, "+0.35 kg/day", np.full(40, 90.0))
+    healthy = cohort.weight(40, 110, 6)
+    lines, onsets = ["patient,vital,value,unit,measured_at"], ["patient,vital,at,event"]
+    for group, source in (("ill", made), ("well", healthy)):
+        for day, row in enumerate(source.values):
+            at = rfc3339(cohort.START + day * cohort.DAY + cohort.MORNING)
+            lines += [f"{group}-{i},body-weight,{x:g},kg,{at}" for i, x in enumerate(row) if not np.isnan(x)]
+    at = rfc3339(cohort.START + 90 * cohort.DAY + cohort.MORNING)
+    onsets += [f"ill-{i},body-weight,{at},gain" for i in range(40)]
+    (tmp_path / "readings.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "onsets.csv").write_text("\n".join(onsets) + "\n")
+    arguments = ["evaluate", "drift", "--data", str(tmp_path), "--budget", "0.1", "--out", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    [[row]] = json.loads((tmp_path / "drift.json").read_text())["tables"].values()
+    assert (row["vital"], row["event"], row["onsets"]) == ("body-weight", "gain", 40)
+    assert row["in 7 days %"] > 90
+    assert 0 < row["alerts a week"] < 0.15
+    (tmp_path / "onsets.csv").write_text("patient,vital,at\n")
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "onsets.csv has no column event" in result.output
 
 
 FOLDERS = {"tihm": folders.tihm, "icu": folders.icu, "welltory": folders.welltory, "diary": folders.diary}
@@ -356,8 +393,9 @@ def test_drift_is_measured_with_its_parameters_moved_and_writes_json_and_plots(t
         main, [*arguments, "--perturb", "15", "--repeats", "3", "--out", str(tmp_path)]
     )
     assert result.exit_code == 0, result.output
-    shipped, moved = json.loads((tmp_path / "drift.json").read_text())["tables"].values()
+    shipped, beside, moved = json.loads((tmp_path / "drift.json").read_text())["tables"].values()
     assert shipped[0]["in 7 days %"] > 80
+    assert {row["method"] for row in beside} >= {"Vigie", "EW z-score", "2 kg in 3 days", "blind metronome"}
     assert [row["figure"] for row in moved] == ["mean", "sd", "min"]
     assert moved[1]["+0.35 kg/day %"] > 0 or moved[1]["alerts"] > 0
     assert "polyline" in (tmp_path / "drift-1.svg").read_text()

@@ -33,8 +33,9 @@ HOUR = 3_600_000
 
 
 class Vitals:
-    """Hours of four vitals and a weight, 3 in 100 a joint departure: River's checks ask for a stream that
-    it would fetch from the network (150 MB of credit card payments), of which it knows the labels."""
+    """Hours of four vitals and a weight, some stretches of three days a joint departure: what is followed by
+    days looks for what lasts days. River's checks ask for a stream that it would fetch from the network
+    (150 MB of credit card payments), of which it knows the labels."""
 
     def take(self, count: int) -> Iterator[tuple[dict[str, Any], int]]:
         return iter(stream(count))
@@ -43,9 +44,11 @@ class Vitals:
 @functools.cache
 def stream(count: int) -> tuple[tuple[dict[str, float], int], ...]:
     rng = np.random.default_rng(9)
-    values, out = hours(count // 24 + 1, 0.0, 1), []
+    values, out, until = hours(count // 24 + 1, 0.0, 1), [], 0
     for i in range(count):
-        odd = i > 400 and rng.random() < 0.03
+        if i > 400 and i >= until and rng.random() < 0.005:
+            until = i + 72
+        odd = i < until
         row = values[i] + odd * SPREAD * np.array([5.0, 5.0, -5.0, 5.0])
         x = dict(zip(VITALS, (float(v) for v in row), strict=True))
         out.append(

@@ -11,9 +11,9 @@ SIDES: Final = ("above", "below")  # the place of each in `slow_sum`
 class GradualChange(Series):
     """A rise, or a fall, of a vital measured once or twice a day (models/score/ramp.py).
 
-    The score is the output of the matched filter for straight rises over the last one to four days, less
-    its allowance, in standard deviations; 0 until ten days are known, and on the first day off. It holds the
-    day so far: a second reading of a day moves it.
+    The score is the logarithm of the likelihood ratio of a straight rise over the last one to five days
+    against none; 0 until ten days are known, and on the first day off. It holds the
+    highest score of the day so far, from the reading on that makes the day as full as usual.
 
     Parameters
     ----------

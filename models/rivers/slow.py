@@ -10,7 +10,8 @@ class ChangeOverDays(Series):
     Parameters
     ----------
     frequent
-        Whether nights of a frequent vital are followed, or days of a sparse one (a weight).
+        Whether the vital may be measured through the night: nights are followed once there were four. Else,
+        and until then, days are (a weight).
     cohort
         The vital whose usual variance between days is believed at first, as shipped; "" = none.
     feature, time

@@ -1,11 +1,13 @@
-"""Change over days of a vital measured once or twice a day: a weight that creeps up, a pulse that stays up.
+"""Change of a vital measured a few times a day: a weight that creeps up, a pulse that stays up.
 
-The last days, less the usual level and the course of the week, are compared with straight rises that began
-one to LONGEST days ago: a matched filter (generalised likelihood ratio over the beginning; Basseville &
+The last SPAN days, less the usual level and the course of the week, are compared with straight rises of
+`slope` standard deviations a day that began one to LONGEST days ago: the score is the largest logarithm of
+the likelihood ratio of such a rise against none (Page's test with an unknown beginning; Basseville &
 Nikiforov, Detection of Abrupt Changes, 1993, ch. 2 and 4). Residuals of neighbouring days resemble each
-other, so both sides are whitened by CORRELATION first. The score is the largest filter output less slow's
-ALLOWANCE, which puts it on the scale of the CUSUM of the nights; 0 unless the day before was off to the
-same side, so that one odd day alerts nobody. A missing day is left out of the sum, and lessens it.
+other, so both sides are whitened by `correlation` first; and all of them share the error of the usual level,
+whose variance is `doubt` times that of a day: the days before the beginning tell how much of it there is
+(Sherman and Morrison's inverse of the sum). A score is 0 unless the day before was off to the same side, so
+that one odd day alerts nobody. A missing day is left out of the sums, and lessens it.
 """
 
 import math
@@ -15,9 +17,8 @@ from numba import njit
 
 from models.record import DAYS
 
-LONGEST = 4  # days of the rises that are tried: the shortest that finds 0.35 kg a day as soon
-CORRELATION = 0.3  # of the residuals of two days in a row
-CAP = 3.5  # standard deviations that one day counts at most
+SPAN = 7  # days that are looked at
+LONGEST = 5  # days of the rises that are tried
 WEEK = 7
 
 
@@ -37,54 +38,70 @@ def learn_week(s, day, deviation, rate):  # type: ignore[no-untyped-def]
 
 
 @njit
-def residual(s, day, spread):  # type: ignore[no-untyped-def]
+def residual(s, day, spread, cap):  # type: ignore[no-untyped-def]
     """Standard deviations by which a kept day was off; NaN when it had no reading."""
     if day <= s["day_newest"] - DAYS or day > s["day_newest"]:
         return math.nan
     z = (s["day_mean"][day % DAYS] - week(s, day) - s["slow_mean"][0]) / spread
-    return z if math.isnan(z) else min(max(z, -CAP), CAP)
+    return z if math.isnan(z) else min(max(z, -cap), cap)
 
 
 @njit
-def strongest(z, sign):  # type: ignore[no-untyped-def]
-    """(output, length) of the rise, or for sign -1 the fall, that explains the last days best.
+def strongest(z, sign, p):  # type: ignore[no-untyped-def]
+    """(log-likelihood ratio, length) of the rise, or for sign -1 the fall, that explains the last days best.
 
-    z: residuals of the last LONGEST days in standard deviations, today's last, NaN = missing.
+    z: residuals of the last SPAN days in standard deviations, today's last, NaN = missing; p: PARAMETERS of
+    models/score/slow_parameters.py.
     """
     best, length = 0.0, 0
+    correlation = p["correlation"]
     for days in range(1, LONGEST + 1):
-        product = power = before = ramp_before = 0.0
+        begin = SPAN - days
+        product = power = level_product = level_ramp = level_power = 0.0
+        before = ramp_before = level_before = 0.0
         whiten = 1.0
-        for i in range(LONGEST - days, LONGEST):
+        for i in range(SPAN):
             if math.isnan(z[i]):
                 continue
-            ramp = float(i - (LONGEST - days) + 1)
-            x = (sign * z[i] - CORRELATION * before) * whiten
-            t = (ramp - CORRELATION * ramp_before) * whiten
+            ramp = float(max(0, i - begin + 1))
+            x = (sign * z[i] - correlation * before) * whiten
+            t = (ramp - correlation * ramp_before) * whiten
+            one = (1.0 - correlation * level_before) * whiten
             product += x * t
             power += t * t
-            before, ramp_before = sign * z[i], ramp
-            whiten = 1 / math.sqrt(1 - CORRELATION * CORRELATION)
-        if power > 0 and product / math.sqrt(power) > best:
-            best, length = product / math.sqrt(power), days
+            level_product += x * one
+            level_ramp += t * one
+            level_power += one * one
+            before, ramp_before, level_before = sign * z[i], ramp, 1.0
+            whiten = 1 / math.sqrt(1 - correlation * correlation)
+        share = p["doubt"] / (1 + p["doubt"] * level_power)
+        product -= share * level_ramp * level_product
+        power -= share * level_ramp * level_ramp
+        ratio = p["slope"] * product - p["slope"] * p["slope"] * power / 2
+        if ratio > best:
+            best, length = ratio, days
     return best, length
 
 
 @njit
-def advance(s, spread, allowance):  # type: ignore[no-untyped-def]
-    """Score the newest day: `slow_sum` of both sides, and in `slow_since` the day on which each began."""
+def advance(s, today, spread, p):  # type: ignore[no-untyped-def]
+    """Score the newest day: `slow_sum` holds the day's highest, `slow_since` the day on which it began.
+
+    today: its departure in standard deviations; spread: of the days before.
+    """
     day = int(s["slow_day"])
-    z = np.empty(LONGEST)
-    for i in range(LONGEST):
-        z[i] = residual(s, day - LONGEST + 1 + i, spread)
+    z = np.empty(SPAN)
+    for i in range(SPAN - 1):
+        z[i] = residual(s, day - SPAN + 1 + i, spread, p["cap"])
+    z[SPAN - 1] = min(max(today, -p["cap"]), p["cap"])
     before = math.nan
-    for i in range(LONGEST - 1):
+    for i in range(SPAN - 1):
         if not math.isnan(z[i]):
             before = z[i]
     for side in range(2):
         sign = 1.0 if side == 0 else -1.0
-        s["slow_sum"][side] = 0.0
         if sign * before > 0:
-            output, days = strongest(z, sign)
-            s["slow_sum"][side] = max(0.0, output - allowance)
-            s["slow_since"][side] = day - days + 1
+            score, days = strongest(z, sign, p)
+            if score > s["slow_sum"][side]:
+                s["slow_sum"][side] = score
+                s["slow_since"][side] = day - days + 1

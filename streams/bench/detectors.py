@@ -11,14 +11,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
-from models import days, kernel, quality
+from models import days, quality
 from models.calibration import of_vital
 from models.closing import DAY_MILLISECONDS, HALF_HOUR
 from models.joint import SIZE, Interplay, Joint, take
 from models.kernel import BUFFER_RESERVE, EVENT_RESERVE
 from models.record import EVENT, LIMITS, PATIENT, SERIES
 from models.rules import RuleSets, compile_catalog
-from models.score import acute, extremes, joint, joint_parameters, limit, slow
+from models.score import acute, extremes, joint, joint_parameters, limit
 from models.score.acute_parameters import parameters
 from models.triage import Desk
 from streams.bench.core import START, VITALS
@@ -79,7 +79,7 @@ def run(which, first, values, series, patients, rules, rule_index, vitals, codes
                     limit.step(s, j, rule["limits"][j], x, at, True, held)
             centre, half = acute.band(s, half_hour, p)
             if which & ACUTE:
-                learning = acute.learns(s, kernel.troubled(s), at // 1000)
+                learning = acute.learns(s, days.troubled(s), at // 1000)
                 context = local // 3_600_000 + weekend
                 score = acute.score(s, x, half_hour, context, at // 1000, learning, p)
                 s["peak"] = max(s["peak"], score)
@@ -87,10 +87,9 @@ def run(which, first, values, series, patients, rules, rule_index, vitals, codes
                 extremes.pass_day(s, local_day)
                 extremes.take(s, x)
             if which & DAYS:
-                settled = s["profile_count"][half_hour] >= slow.SETTLED and s["n"] > acute.WARM
                 fresh = 1 if at // HALF_HOUR != (at - EVERY) // HALF_HOUR else 0
                 days.follow(
-                    row, at, at, 0, x, centre, half, settled, fresh, s, patients[s["patient"]], rule,
+                    row, at, at, 0, x, centre, half, fresh, s, patients[s["patient"]], rule,
                     vitals[vital], codes[vital], buffer, event, out,
                 )  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""`vigie calibrate`: what a cohort's results teach, as one calibration record for the input log."""
+"""`vigie calibrate`: what a cohort's results teach, as one calibration record, and what was really spent."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -9,89 +9,136 @@ import msgspec
 
 from models.calibration import EVERYONE, Calibration, VitalCalibration
 from models.plan import Plan
+from streams.alerts import transitions
 from streams.configuration import load_catalog, load_default_plan, load_plans
 from streams.evaluation import budget as spending
+from streams.evaluation import peaks, programme, spent
+from streams.evaluation.deployment import result_lines
+from streams.evaluation.report import as_text
+from streams.input import append, open_log
+from streams.settings import load_settings
 
 
-def lines(results: tuple[Path, ...]) -> Iterator[bytes]:
-    """The lines of result files, plain or gzipped."""
-    for path in results:
+def lines(files: Iterable[Path]) -> Iterator[bytes]:
+    """The lines of files, plain or gzipped, without their ends."""
+    for path in files:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from file
+            for line in file:
+                yield line.rstrip(b"\n")
 
 
-def of_programme(found: Iterator[bytes], plans: list[Plan], programme: str) -> Iterator[bytes]:
-    """Only the lines of the patients whose plan is of this programme."""
-    members = {plan.patient.encode() for plan in plans if plan.programme == programme}
+def of_members(found: Iterable[bytes], members: set[bytes]) -> Iterator[bytes]:
+    """Only the lines of these patients."""
     for line in found:
-        patient = line.partition(b",patient=")[2].partition(b",")[0]
-        if patient in members:
+        if line.partition(b",patient=")[2].partition(b",")[0] in members:
             yield line
 
 
+def told(part: programme.Part) -> Iterator[str]:
+    """How a part of the budget was spent, in a sentence or two."""
+    if part.spent is None:
+        yield f"{part.name}: left out: {part.missing}"
+        return
+    busy = ", ".join(f"{who} {alerts}" for who, alerts in part.spent.who[:10] if alerts)
+    yield (
+        f"{part.name}: {part.patients} patients, {part.spent.rate:.3f} alerts per patient-week, as many new "
+        f"patients at most {part.spent.bound:.3f} in 19 of 20 cases, busiest {spending.BUSIEST:.0%}: "
+        f"{part.spent.busiest:.2f} ({busy or 'none'})"
+    )
+    if part.spent.bound > part.share:
+        yield f"{part.name}: too few patient-weeks to promise {part.share:.3g}; replay more days"
+
+
+path = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
 @click.command(name="calibrate")
-@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("results", nargs=-1, type=path)
 @click.option(
-    "--budget", type=click.FloatRange(0.001, 7), required=True, help="Alerts per patient-week and vital."
+    "--budget",
+    type=click.FloatRange(0.001, 70),
+    required=True,
+    help="Learned alerts per patient-week, of all vitals that the programme watches.",
 )
 @click.option("--days", default=14, show_default=True, help="How many of the last days to count.")
 @click.option("--version", "version", default="1", show_default=True, help="Name of this calibration.")
-@click.option("--programme", default=EVERYONE, show_default=True, help="Who it is for; wants --plans.")
-@click.option("--plans", "plans_file", type=click.Path(path_type=Path, exists=True), help="Care plans.")
+@click.option("--programme", "name", default=EVERYONE, show_default=True, help="For whom; wants --plans.")
+@click.option("--plans", "plans_file", type=path, help="Care plans.")
+@click.option("--alerts", "alert_files", multiple=True, type=path, help="Alerts told in those days.")
 @click.option("--append", "log", type=click.Path(path_type=Path), help="Append the record to this file, too.")
+@click.option("--send", is_flag=True, help="Append the record to every partition of the deployment's log.")
+@click.option("--to", "broker", help="Broker, instead of the settings' one.")
 def command(
     results: tuple[Path, ...],
     budget: float,
     days: int,
     version: str,
-    programme: str,
+    name: str,
     plans_file: Path | None,
+    alert_files: tuple[Path, ...],
     log: Path | None,
+    send: bool,
+    broker: str | None,
 ) -> None:
-    """Cohort variances and thresholds for a budget, from result lines of `vigie replay` or of the store.
+    """Cohort variances and thresholds for a programme's budget, and what was spent of it by whom.
 
-    The record goes to standard output: send it to every partition with `vigie send`. What each vital
-    would have spent on those days, and the busiest 5 % of the patients, go to standard error.
+    Reads files of result lines (results.lp of `vigie replay`) and of alerts (alerts.jsonl) or, without one,
+    what the deployment keeps of both. The record goes to standard output. What each vital would have spent
+    on those days, and the alerts that were really told, by rule and to whom, go to standard error.
     """
     catalog = load_catalog()
     plans = load_plans(plans_file, catalog) if plans_file else []
-    found = lines(results)
-    if programme != EVERYONE:
-        if not any(plan.programme == programme for plan in plans):
-            raise click.UsageError(f"no plan of programme {programme}; name the file with --plans")
-        found = of_programme(found, plans, programme)
-    default = load_default_plan(None, catalog)
-    plan = next((p for p in plans if p.programme == programme), default)
-    sides = {baseline.vital: baseline.trend for baseline in plan.baselines}
+    plan = load_default_plan(None, catalog)
+    members: set[bytes] | None = None
+    if name != EVERYONE:
+        own = [plan for plan in plans if plan.programme == name]
+        if not own:
+            raise click.UsageError(f"no plan of programme {name}; name the file with --plans")
+        plan, members = own[0], {plan.patient.encode() for plan in own}
+    settings = load_settings(**({"broker": broker} if broker else {}))
+    found = lines(results) if results else result_lines(settings)
+    if members is not None:
+        found = of_members(found, members)
+    bodies = lines(alert_files) if alert_files else [] if results else transitions(settings)
     try:
-        tables = spending.tables(found, days)
+        known, windows = [], peaks.Windows()
+        for line in found:
+            if line.startswith(b"baseline,"):
+                windows.add(line)
+            elif line.startswith(b"trend,") or (line.startswith(b"window,") and b"=1d " in line):
+                known.append(line)
+        vitals = thresholds(spending.tables(known, days), windows.peaks(days), plan, budget)
+        by_patient, first = spent.measured(known, days)
+        told_alerts = [alert for alert in spent.alerts(bodies, first) if alert.patient in by_patient]
     except (ValueError, OSError, EOFError) as error:
-        raise click.ClickException(f"results cannot be read: {error}") from error
-    vitals: dict[str, VitalCalibration] = {}
-    for vital, table in tables.items():
-        side = sides.get(vital, "off")
-        if vital not in catalog.index or side == "off":
-            continue
-        try:
-            vitals[vital], spent = spending.calibrate(table, budget, side)
-        except ValueError as error:
-            click.echo(f"{vital}: left out: {error}", err=True)
-            continue
-        busy = ", ".join(f"{who} {alerts}" for who, alerts in spent.who[:10] if alerts)
-        click.echo(
-            f"{vital}: {len(table.patients)} patients, {spent.rate:.3f} alerts per patient-week, as many new "
-            f"patients at most {spent.bound:.3f} in 19 of 20 cases, busiest {spending.BUSIEST:.0%}: "
-            f"{spent.busiest:.2f} ({busy or 'none'})",
-            err=True,
-        )
-        if spent.bound > budget:
-            click.echo(f"{vital}: too few patient-weeks to promise {budget:g}; replay more days", err=True)
-    if not vitals:
-        raise click.ClickException("no vital can be calibrated: no trend line with scores; replay more days")
-    record = msgspec.json.encode(
-        Calibration(programme=programme, version=version, budget=budget, vitals=vitals)
-    )
+        raise click.ClickException(f"results or alerts cannot be read: {error}") from error
+    if told_alerts or alert_files or not results:
+        for table in spent.report(told_alerts, by_patient):
+            click.echo(as_text(table), err=True)
+    record = msgspec.json.encode(Calibration(programme=name, version=version, budget=budget, vitals=vitals))
     click.echo(record.decode())
     if log:
         with log.open("ab") as file:
             file.write(record + b"\n")
+    if send:
+        opened = open_log(settings)
+        [places] = append(settings, opened, [record])
+        opened.close()
+        where = ", ".join(f"partition {place.partition} offset {place.offset}" for place in places)
+        click.echo(f"sent: {where}", err=True)
+
+
+def thresholds(
+    tables: dict[spending.Key, spending.Table], windows: dict[str, peaks.Peaks], plan: Plan, budget: float
+) -> dict[str, VitalCalibration]:
+    """The vitals' calibrations for a budget; how each part was spent goes to standard error.
+
+    Raises click.ClickException when nothing can be calibrated.
+    """
+    vitals, parts = programme.calibrate(tables, windows, plan, load_catalog(), budget)
+    for part in parts:
+        for sentence in told(part):
+            click.echo(sentence, err=True)
+    if not vitals:
+        raise click.ClickException("no vital can be calibrated: no line with scores; replay more days")
+    return vitals

@@ -98,7 +98,7 @@ def tell(
     The JSON also says what was asked, of which version, and on what it was tuned.
     """
     for table in tables:
-        click.echo(_text(table))
+        click.echo(as_text(table))
     for note in notes:
         click.echo(note)
     if out is None:
@@ -144,7 +144,8 @@ def _shown(cell: str | int | float) -> str:
     return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
 
 
-def _text(table: Table) -> str:
+def as_text(table: Table) -> str:
+    """The table as the terminal shows it."""
     rows = [table.columns, *([_shown(cell) for cell in row] for row in table.rows)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     lines = [
