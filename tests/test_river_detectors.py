@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from river import datasets
 from river.checks import check_estimator, yield_checks
 
@@ -138,22 +139,28 @@ def feed(pipeline: Pipeline, vital: str, x: float, at: int) -> list[dict[str, st
 
 
 def test_the_scores_of_one_series_are_those_of_the_pipeline(catalog: Catalog, plan: Plan) -> None:
-    pipeline = Pipeline(catalog, plan, zone)
+    """Each beside a pipeline that runs it alone: an alert of another rule would stop what it learns."""
+    alone = [
+        replace(plan, limits=(), gains=(), baselines=()),
+        replace(plan, limits=(), gains=()),
+        replace(plan, gains=(), baselines=()),
+    ]
+    pipelines = [Pipeline(catalog, one, zone) for one in alone]
     rng = np.random.default_rng(4)
-    acute, days = AcuteBaseline(), ChangeOverDays()
-    limit = ClinicianLimit(85.0, 80.0)
+    models = (AcuteBaseline(), ChangeOverDays(), ClinicianLimit(85.0, 80.0))
     place = [rule.rule for rule in limits_of(plan, "heart-rate")].index("high")
     pairs, raised = [], 0.0
     for i in range(40 * 96):
         at = START + i * 900_000
         value = float(round(68 + 5 * np.sin(i / 96 * 6.28) + rng.normal(0, 2) + 12 * (i > 36 * 96)))
         x = {"value": value, "at": at}
-        found = [model.score_one(x) for model in (acute, days, limit)]
-        for model in (acute, days, limit):
+        found = [model.score_one(x) for model in models]
+        for model in models:
             model.learn_one(x)
-        feed(pipeline, "heart-rate", value, at)
-        s = pipeline.state.series[0]
-        expected = [s["score"], s["slow_sum"].max(), s["limit_open"] >> place & 1]
+        for pipeline in pipelines:
+            feed(pipeline, "heart-rate", value, at)
+        acute, days, limit = (pipeline.state.series[0] for pipeline in pipelines)
+        expected = [acute["score"], days["slow_sum"].max(), limit["limit_open"] >> place & 1]
         pairs.append((found, [float(e) for e in expected]))
         raised = max(raised, found[1])
     assert all(found == expected for found, expected in pairs)
