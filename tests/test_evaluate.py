@@ -310,6 +310,15 @@ def test_onsets_are_found_on_the_days_that_all_detectors_know(tmp_path: Path) ->
     assert found["Vigie"]["1.0"] == found["28-day median/MAD z"]["1.0"] == 1.0
 
 
+def test_a_curve_of_onsets_is_one_of_thresholds(tmp_path: Path) -> None:
+    folders.welltory(tmp_path)
+    told = evaluate("welltory", tmp_path)
+    (table,) = (table for name, table in told["tables"].items() if name.startswith("Onset of symptoms"))
+    ours = [row["false/30 d"] for row in table if row["detector"] == "Vigie"]
+    assert ours == sorted(ours, reverse=True)
+    assert ours[0] > ours[-1]
+
+
 def test_a_glucose_without_a_readable_time_enters_nobodys_days(tmp_path: Path) -> None:
     folders.diary(tmp_path / "good")
     bad = [

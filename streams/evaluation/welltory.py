@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 from river import anomaly, stats
 
-from models.calibration import LEAST_THRESHOLD, Calibration, Threshold, of_vital
+from models.calibration import LEAST_THRESHOLD, Calibration, of_vital
 from models.plan import Baseline, Plan
 from models.score.slow_parameters import perturbed
 from streams.evaluation.play import fields_of, play, reading
@@ -39,7 +39,7 @@ DAY: Final = 86_400_000
 NEVER: Final = 99.0  # a threshold that nothing reaches
 HISTORY, KNOWN = 28, 14  # days of the median and MAD, and how many of them must be known
 MAD_TO_SD: Final = 1.4826  # of a normal distribution
-SHOWN: Final = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)  # thresholds of the long table
+SHOWN: Final = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)  # thresholds of the long table
 SHOWN_Z: Final = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)  # those of a z-score
 LIMITS: Final = (60, 65, 70, 75, 80, 85, 90, 95, 100)  # per minute
 METRONOME: Final = (3, 7, 14, 30)  # days
@@ -119,7 +119,8 @@ class ByPipeline(NamedTuple):
     def _play(self, threshold: float) -> tuple[list[dict[str, str]], list[str]]:
         baselines = (Baseline(VITAL, 0.0, "above", "low"),)
         shipped = of_vital({}, Plan("*", "", ""), VITAL)
-        told = msgspec.structs.replace(shipped, threshold=Threshold(above=threshold))
+        days = msgspec.structs.replace(shipped.of_days(), above=threshold)
+        told = msgspec.structs.replace(shipped, daily=days)
         calibration = Calibration(programme="*", version="1", budget=0.0, vitals={VITAL: told})
         everything = itertools.chain([msgspec.json.encode(calibration)], records(self.pulse))
         plan = Plan("*", "welltory", "1", baselines=baselines)
