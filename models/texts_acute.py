@@ -87,4 +87,4 @@ def acute(
         return (
             f"{name} {value} {unit} : {what}. Attendu de {low} à {high} {unit}, d'après {readings} mesures."
         )
-    return f"{name} {value} {unit}: {what}. Expected {low} to {high} {unit}, from {readings} readings."
+    return f"{name} {value} {unit} {what}. Expected {low} to {high} {unit}, from {readings} readings."
