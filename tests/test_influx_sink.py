@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import gc
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -308,3 +310,29 @@ async def test_a_sink_that_is_away_delays_only_itself_and_loses_nothing(
     assert "sink away" in said
     assert CREDENTIAL not in said
     await runner.cleanup()
+
+
+async def test_tries_at_a_server_that_is_away_keep_no_lines() -> None:
+    away = InfluxSink(f"http://127.0.0.1:{unused_port()}", BUCKET, CREDENTIAL)
+    frames = [b"\n".join(line(i) for i in range(LINES)) + b"\n"]
+
+    async def tries(count: int) -> None:
+        for _ in range(count):
+            try:  # pytest.raises would keep what it met
+                await away.write_results(frames)
+            except SinkUnavailable:
+                continue
+            raise AssertionError("somebody answers")
+
+    await tries(2)
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        await tries(20)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+        await away.close()
+    assert kept < len(frames[0])  # each try had kept twice its lines

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from traceback import clear_frames
 from typing import Final
 
 import urllib3
@@ -190,6 +191,8 @@ class InfluxSink:
         except ApiException as error:
             status, headers, told = int(error.status or 0), error.headers or {}, error.body or b""
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            # urllib3's frames refer to their own error: each try would keep its lines until a full collection
+            clear_frames(error.__traceback__)
             raise SinkUnavailable(f"InfluxDB does not answer ({type(error).__name__})") from None
         except ValueError:  # no header can hold the credential: nothing was sent
             status, headers, told = UNKNOWN, {OURS: ""}, b""
