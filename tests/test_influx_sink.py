@@ -335,4 +335,4 @@ async def test_tries_at_a_server_that_is_away_keep_no_lines() -> None:
         tracemalloc.stop()
         gc.enable()
         await away.close()
-    assert kept < len(frames[0])  # each try had kept twice its lines
+    assert kept < 4 * len(frames[0])  # of the last one; before, each kept its lines twice
