@@ -43,7 +43,7 @@ TIMES = int(os.environ.get("CRASH_TIMES", "1"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))
 REVOKED = "partitions-revoked"  # on Kafka alone: nobody else takes partitions of an embedded log
 SINK = ("sink-writing", "sink-written")
-ONCE = ("recovered", REVOKED)
+ONCE = ("recovered", REVOKED, "delivering")  # a life may hold no more alerts than a few
 READINGS = 600  # of a life
 WITHIN = 30.0  # seconds to reach a point
 

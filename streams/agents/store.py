@@ -30,7 +30,6 @@ FIRST_WAIT: Final = 0.1  # seconds between tries while the sink is away; doubled
 LONGEST_WAIT: Final = 10.0
 WRITE_EVERY: Final = 1.0  # seconds between the beginnings of two writes while there is a backlog
 GROUP_BYTES: Final = 8 << 20  # no more waits in memory: the log keeps the rest
-BUFFERED: Final = 16  # batches that wait before it, of a megabyte or two each while the sink is away
 MENDING_WAIT: Final = 60.0  # seconds between tries while somebody has to mend something
 LONGEST_REQUEST: Final = 15.0  # seconds; InfluxDB is given 10, a transaction of SQLite takes a few
 log = structlog.get_logger(__name__)
@@ -189,13 +188,7 @@ def attach(app: Any, settings: Settings) -> None:
     names = {kind: settings.topic(kind) for kind in ("results", "alerts")}
     app.batch_topics |= set(names.values())
     topics = {
-        kind: app.topic(
-            name,
-            value_serializer="raw",
-            key_serializer="raw",
-            partitions=settings.partitions,
-            maxsize=BUFFERED,
-        )
+        kind: app.topic(name, value_serializer="raw", key_serializer="raw", partitions=settings.partitions)
         for kind, name in names.items()
     }
 
