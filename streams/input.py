@@ -99,6 +99,14 @@ def received_now(settings: Settings, log: Log | KafkaLog, partition: int) -> int
     return int(time.time() * 1000)
 
 
+def send_to_all(settings: Settings, record: bytes) -> str:
+    """Append a record to every partition of the settings' log; where it stands. Raises LogUnusable."""
+    log = open_log(settings)
+    [places] = append(settings, log, [record])
+    log.close()
+    return ", ".join(f"partition {place.partition} offset {place.offset}" for place in places)
+
+
 def append(settings: Settings, log: Log | KafkaLog, values: Sequence[bytes]) -> list[list[Appended]]:
     """Append plans and actions as received now, all of them or, when the log cannot be written, none.
 

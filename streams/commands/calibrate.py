@@ -15,7 +15,7 @@ from streams.evaluation import budget as spending
 from streams.evaluation import peaks, programme, spent
 from streams.evaluation.deployment import result_lines
 from streams.evaluation.report import as_text
-from streams.input import append, open_log
+from streams.input import send_to_all
 from streams.settings import load_settings
 
 
@@ -121,11 +121,7 @@ def command(
         with log.open("ab") as file:
             file.write(record + b"\n")
     if send:
-        opened = open_log(settings)
-        [places] = append(settings, opened, [record])
-        opened.close()
-        where = ", ".join(f"partition {place.partition} offset {place.offset}" for place in places)
-        click.echo(f"sent: {where}", err=True)
+        click.echo(f"sent: {send_to_all(settings, record)}", err=True)
 
 
 def thresholds(

@@ -14,7 +14,7 @@ from models.verdicts.learner import Learner
 from models.verdicts.likelihood import Weights
 from streams.alerts import transitions
 from streams.evaluation.measures import auroc
-from streams.input import append, open_log
+from streams.input import send_to_all
 from streams.settings import load_settings
 from streams.verdicts import Alert, Case, prequential
 
@@ -50,11 +50,7 @@ def command(
     click.echo(summary(cases, learner, weights), err=True)
     click.echo(record.decode())
     if send:
-        log = open_log(settings)
-        [places] = append(settings, log, [record])
-        log.close()
-        told = ", ".join(f"partition {place.partition} offset {place.offset}" for place in places)
-        click.echo(f"sent: {told}", err=True)
+        click.echo(f"sent: {send_to_all(settings, record)}", err=True)
 
 
 def in_time(bodies: Iterable[bytes], programme: str) -> list[Alert]:
