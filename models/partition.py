@@ -65,15 +65,14 @@ class Partition:
         self.lines: list[bytes] = []
 
     def seen(self, offset: int, item: Other | Reject) -> bool:
-        """Whether a saved block already reflects this record that is no reading."""
-        if offset > self.replay_until:
+        """Whether the block of its patient already reflects this record that is no reading.
+
+        What has no patient, or not yet, touches block 0 or many blocks: each is asked where it is touched.
+        """
+        if offset > self.replay_until or isinstance(item, Reject) or item.kind in ("tick", "calibration"):
             return False
-        patient = self.state.by_name.get(item.patient) if isinstance(item, Other) else None
-        if isinstance(item, Other) and (item.kind in ("tick", "calibration") or item.patient == "*"):
-            return False  # touches many blocks; each is asked on its own
-        if isinstance(item, Other) and item.kind == "plan" and patient is None:
-            return False  # a torn checkpoint may have saved block 0 and not the patient that this plan made
-        return offset <= self.state.stamps[patient.block if patient else 0]
+        patient = self.state.by_name.get(item.patient)
+        return patient is not None and offset <= self.state.stamps[patient.block]
 
     def reject(self, reason: str, detail: str, offset: int, original: bytes) -> None:
         """Refuse a record that touches no series: told, and counted with block 0, unless that reflects it."""
