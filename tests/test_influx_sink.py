@@ -330,9 +330,10 @@ async def test_tries_at_a_server_that_is_away_keep_no_lines() -> None:
     tracemalloc.start()
     try:
         await tries(20)
+        await asyncio.get_running_loop().shutdown_default_executor()  # a thread may hold its last try still
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
         gc.enable()
         await away.close()
-    assert kept < 4 * len(frames[0])  # of the last one; before, each kept its lines twice
+    assert kept < len(frames[0])  # not one try's lines; each kept them twice before
