@@ -1,7 +1,7 @@
 """The core alone, decode to wire: readings per second for several shapes of the same load."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -39,8 +39,10 @@ SHAPES = (
 )
 
 
-def readings(shape: Shape, count: int) -> Iterator[tuple[bytes, int]]:
-    """(record, received_at in ms) of a load; seeded."""
+def readings(
+    shape: Shape, count: int, patient: Callable[[int], str] = "p-{}".format
+) -> Iterator[tuple[bytes, int]]:
+    """(record, received_at in ms) of a load, of patients by number; seeded."""
     rng = np.random.default_rng(1)
     made = 0
     second = 0
@@ -51,7 +53,7 @@ def readings(shape: Shape, count: int) -> Iterator[tuple[bytes, int]]:
         for i in order[: count - made]:
             vital, unit, level, spread = VITALS[i % len(VITALS)]
             reading = {
-                "patient": f"p-{i // len(VITALS)}",
+                "patient": patient(i // len(VITALS)),
                 "device": f"d-{i // len(VITALS)}",
                 "vital": vital,
                 "value": round(level + spread * noise[i]),

@@ -16,9 +16,20 @@ from streams.settings import load_settings
 @click.option("--latency", is_flag=True, help="Reading to alert at 1,000 readings/s, on a Kafka.")
 @click.option("--recovery", is_flag=True, help="kill -9 to moving again with 40,000 series, on VIGIE_BROKER.")
 @click.option("--workers", type=int, default=0, help="Whole workers, a processor each, on VIGIE_BROKER.")
+@click.option(
+    "--share", type=click.FloatRange(0.05, 1), default=1.0, show_default=True, help="Of its processor, each."
+)
+@click.option("--broker-process", type=int, default=0, help="Tell what this process took meanwhile.")
 @click.option("--seconds", default=30.0, show_default=True, help="Length of --latency.")
 def command(
-    readings: int, core_only: bool, latency: bool, recovery: bool, workers: int, seconds: float
+    readings: int,
+    core_only: bool,
+    latency: bool,
+    recovery: bool,
+    workers: int,
+    share: float,
+    broker_process: int,
+    seconds: float,
 ) -> None:
     """Measure the core, the whole worker on the embedded log, and an ordinary Faust agent beside it.
 
@@ -28,7 +39,7 @@ def command(
     if latency or recovery or workers:
         _on_broker(latency, recovery, seconds)
         for number in range(1, workers + 1):
-            _whole(number, readings)
+            _whole(number, readings, share, broker_process)
         return
     pinned = min(os.sched_getaffinity(0))
     everything = os.sched_getaffinity(0)
@@ -84,11 +95,14 @@ def _on_broker(latency: bool, recovery: bool, seconds: float) -> None:
         click.echo(f"kill -9 to moving again with {kill_to_moving.SERIES} series: {took:.1f} s")
 
 
-def _whole(workers: int, readings: int) -> None:
+def _whole(workers: int, readings: int, share: float, broker: int) -> None:
     from streams.bench import whole
 
-    figure = whole.measure(load_settings(), workers, 5 * readings * workers)
+    settings = load_settings()
+    figure = whole.measure(settings, workers, 5 * readings * workers, share, broker)
     click.echo(
-        f"{workers} whole worker(s), store {load_settings().sink}: {figure.read:,.0f} readings/s decided, "
-        f"{figure.stored:,.0f} with all results stored; {figure.processor:.2f} processor seconds per million"
+        f"{workers} whole worker(s), {share:g} of a processor each, store {settings.sink}: "
+        f"{figure.read:,.0f} readings/s decided, {figure.stored:,.0f} with all results stored; "
+        f"{figure.processor:.2f} processor seconds per million"
+        + (f"; the broker took {figure.broker:.2f} of a processor" if broker else "")
     )
