@@ -6,24 +6,26 @@ A record, for every partition, in force from its place in the log on:
       "variance":{"level":4.1,"variability":0.06,"rhythm":5.8},
       "threshold":{"above":1.6,"below":3.0,"variability":1.7,"rhythm":1.5},
       "daily":{"variance":21.0,"above":3.1,"below":3.2},
-      "acute":6.9}}}
+      "acute":6.9}},"joint":3.4}
 
 `variance`: of each feature of models/score/slow.py between the days of a usual patient (bpm², ln², bpm²
 here); 0 = not known, the patient's own alone counts. `threshold`: of each channel; 0 = off. `daily`: the
-same of the level of days, where no nights are followed. `acute`: threshold
-of the acute score, instead of the plan's where that has one; 0 = the plan's. `budget`: alerts per
-patient-week that the thresholds were made for; it decides nothing. The programme "*" holds for all
-programmes without a record of their own. `vigie calibrate` makes records.
+same of the level of days, where no nights are followed. `acute`: threshold of the acute score, instead of
+the plan's where that has one; 0 = the plan's. `joint`: the same of the score of several vitals together,
+instead of the plan's `score_above`. `budget`: alerts per patient-week that the thresholds were made for; it
+decides nothing. The programme "*" holds for all programmes without a record of their own. `vigie calibrate`
+makes records.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol, TypeVar
 
 import msgspec
 
 from models import strict
 from models.catalog import Catalog
+from models.joint import LEAST, Joint
 from models.plan import Plan
 from models.strict import nearest
 
@@ -81,6 +83,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     version: str
     budget: float
     vitals: dict[str, VitalCalibration]
+    joint: float = 0.0
 
 
 # Until a calibration comes: printed by `vigie evaluate drift` from its first simulated cohort.
@@ -124,6 +127,8 @@ def decode_calibration(data: bytes, catalog: Catalog) -> Calibration:
         if code not in catalog.index:
             raise ValueError(f"vitals: unknown vital {code}; {nearest(code, catalog.index)}")
         _check(f"vitals.{code}", entry)
+    if calibration.joint != 0 and calibration.joint < LEAST:
+        raise ValueError(f"joint: {calibration.joint:g}; give 0 (the plan's) or {LEAST:g} and more")
     return calibration
 
 
@@ -157,9 +162,22 @@ def needed(history: Iterable[tuple[int, Held]], saved: int) -> list[tuple[int, H
     return [(at, held) for at, held in entries if at >= newest.get(held.programme, 0)]
 
 
+def of_programme(calibrations: Mapping[str, Held], programme: str) -> Held | None:
+    """What holds for a programme: its own record, else everyone's, else nothing."""
+    return calibrations.get(programme) or calibrations.get(EVERYONE)
+
+
 def of_vital(calibrations: dict[str, Calibration], plan: Plan, vital: str) -> VitalCalibration:
     """What holds for one vital under a plan: its programme's calibration, everyone's, or the shipped one."""
     shipped = SHIPPED.get(vital, UNKNOWN)
-    calibration = calibrations.get(plan.programme) or calibrations.get(EVERYONE)
+    calibration = of_programme(calibrations, plan.programme)
     entry = calibration.vitals.get(vital, shipped) if calibration else shipped
     return entry if entry.daily else msgspec.structs.replace(entry, daily=shipped.of_days())
+
+
+def of_joint(calibrations: dict[str, Calibration], plan: Plan) -> Joint | None:
+    """What a plan watches together, if anything, with the threshold that holds for it."""
+    calibration = of_programme(calibrations, plan.programme)
+    if plan.joint is None or calibration is None or not calibration.joint:
+        return plan.joint
+    return msgspec.structs.replace(plan.joint, score_above=calibration.joint)

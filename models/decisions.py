@@ -10,6 +10,7 @@ import numpy as np
 from models import checklist, devices, joint, news2, report, triage
 from models import record as R
 from models.arrivals import Arrivals
+from models.calibration import of_joint, of_programme
 from models.catalog import Vital
 from models.decode import Reading
 from models.partition import Partition
@@ -17,7 +18,6 @@ from models.plan import Plan
 from models.rules import gains_of, limits_of
 from models.state import Patient
 from models.triage import Cause
-from models.verdicts.calibration import of_programme
 from models.verdicts.features import WORDS, at_opening, remember_opening, vector
 from models.verdicts.reasons import estimate
 
@@ -146,10 +146,11 @@ def _borderline(
 def _window(partition: Partition, patient: Patient, plan: Plan, vital: Vital, event: np.void) -> bytes:
     """Hand a closed window to the plan's estimators, and to what watches several vitals."""
     lines, told = b"", partition.watches.window(patient, plan, vital, event)
-    if plan.joint is not None:
+    together = of_joint(partition.calibrations or {}, plan)
+    if together is not None:
         memory = patient.interplay = patient.interplay or joint.Interplay()
         desk, catalog = patient.desk, partition.catalog
-        lines, more = joint.take(plan.joint, memory, desk, catalog, event, vital.code, partition.together)
+        lines, more = joint.take(together, memory, desk, catalog, event, vital.code, partition.together)
         told += more
     for found in told:
         if isinstance(found, Cause):

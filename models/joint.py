@@ -24,6 +24,7 @@ CAUSE: Final = "baseline/joint"
 RULE: Final = "joint"
 FREEZE: Final = slow.FREEZE * 24  # hours
 TURN: Final = ("since", "pending", "open")  # of a rule with persistence
+LEAST: Final = 1.0  # score that one of six usual hours passes
 
 
 class Interplay(msgspec.Struct):
@@ -59,7 +60,7 @@ def check_joint(plan: Joint | None, catalog: Catalog) -> list[tuple[str, str, st
             )
     if not 2 <= len(set(plan.vitals)) == len(plan.vitals) <= joint.VITALS:
         out.append(("joint.vitals", "are too few, too many or come twice", f"name 2 to {joint.VITALS}"))
-    if not (plan.score_above >= 1 and math.isfinite(plan.score_above)):
+    if not (plan.score_above >= LEAST and math.isfinite(plan.score_above)):
         out.append(("joint.score_above", f"{plan.score_above:g} would alert nearly always", "give 3 to 8"))
     if not 1 <= plan.readings <= 100:
         out.append(("joint.readings", f"{plan.readings} is out of range", "give 1 to 100"))

@@ -60,6 +60,7 @@ CALIBRATION = {
     "vitals": {"heart-rate": {"variance": {"level": 4.1, "variability": 0.06, "rhythm": 6.2},
                               "threshold": {"above": 1.2, "below": 1.2, "variability": 1.6, "rhythm": 1.5}},
                "body-weight": {"variance": {"level": 0.14}, "threshold": {"above": 1.0}}},
+    "joint": 2.5,
 }  # fmt: skip
 LIKELIHOOD = {
     "kind": "calibration", "programme": "*", "version": "verdicts",

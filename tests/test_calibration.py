@@ -21,6 +21,7 @@ from models.calibration import (
     of_vital,
 )
 from models.catalog import Catalog
+from models.joint import Joint
 from models.pipeline import Pipeline
 from models.plan import Plan
 from models.rules import RuleSets
@@ -28,7 +29,7 @@ from models.times import rfc3339
 from streams.cli import main
 from streams.configuration import load_default_plan
 from streams.evaluation import budget as spending
-from streams.evaluation import cohort, peaks, programme, spent
+from streams.evaluation import cohort, joint_budget, peaks, programme, spent
 from streams.evaluation.deployment import result_lines
 from streams.evaluation.journey import run
 from streams.sinks.sqlite import SQLiteSink
@@ -60,6 +61,9 @@ def record(above: float, programme: str = "*", **more: object) -> bytes:
         ({"vitals": {"heart-rate": {"daily": {"above": 0.01}}}}, "daily.above"),
         ({"vitals": {"heart-rate": {"acute": 0.01}}}, "acute: 0.01; give 0"),
         ({"vitals": {"body-weight": {"treshold": {}}}}, "treshold"),
+        ({"joint": 0.5}, "joint: 0.5; give 0 (the plan's) or 1 and more"),
+        ({"joint": -4.5}, "joint: -4.5; give 0"),
+        ({"joint": {"score_above": 4.5}}, "joint: is a table, not a number (write it without quotes: 120.5)"),
         ({"patient": "p-one"}, "patient"),
         ({"budget": "much"}, "budget"),
     ],
@@ -226,20 +230,34 @@ def test_a_programmes_budget_is_divided_over_the_vitals_that_it_watches(
 ) -> None:
     lines = lines_of(3, 24, catalog, default_plan)
     lines += run(cohort.weight(40, 40, 7), catalog, default_plan, None).lines
+    chance = np.random.default_rng(2)
     windows = peaks.Windows()
     for line in lines:
         if line.startswith(b"baseline,"):
             windows.add(line)
     tables = spending.tables(lines, 20)
-    vitals, parts = programme.calibrate(tables, windows.peaks(20), default_plan, catalog, 2.0)
-    assert {part.name: part.share for part in parts} == {
+    made = programme.calibrate(tables, windows.peaks(20), {}, default_plan, catalog, 2.0)
+    assert {part.name: part.share for part in made.parts} == {
         "heart-rate, nights": 0.5,
         "heart-rate, acute": 0.5,
         "body-weight, days": 1.0,
     }
-    assert set(vitals) == {"heart-rate", "body-weight"}
-    assert vitals["heart-rate"].acute > 1
-    assert vitals["body-weight"].acute == 0
+    assert set(made.vitals) == {"heart-rate", "body-weight"}
+    assert made.vitals["heart-rate"].acute > 1
+    assert made.vitals["body-weight"].acute == 0
+    assert made.joint == 0
+    scores = {f"p-{i}": joint_budget.Scored(chance.normal(size=600)) for i in range(20)}
+    assert programme.calibrate(tables, windows.peaks(20), scores, default_plan, catalog, 2.0) == made
+    watching = msgspec.structs.replace(default_plan, joint=Joint(("heart-rate", "spo2")))
+    assert programme.calibrate(tables, windows.peaks(20), {}, watching, catalog, 2.0) == made
+    more = programme.calibrate(tables, windows.peaks(20), scores, watching, catalog, 2.0)
+    assert {part.name: part.share for part in more.parts} == {
+        "heart-rate, nights": 1 / 3,
+        "heart-rate, acute": 1 / 3,
+        "body-weight, days": 2 / 3,
+        "several vitals, joint": 2 / 3,
+    }
+    assert joint_budget.spent(scores, more.joint, 2).bound <= 2 / 3
 
 
 def test_what_was_spent_is_told_by_rule_and_the_busiest_patients_by_name(
@@ -303,8 +321,11 @@ def test_a_deployments_store_is_read_rather_than_its_topic(
     outputs = pipeline.process([v for _, v in log], [at for at, _ in log], range(len(log)))
     transport = Embedded(tmp_path, "vigie")
     sink = SQLiteSink(transport.settings.results_database())
-    asyncio.run(sink.write_results([outputs.results]))
-    kept = sorted(line for line in outputs.results.splitlines() if line.startswith((b"trend,", b"window,")))
+    together = b"joint,patient=p-one,vital=spo2 departure=0.1250,missing_days=3i 1767229200000000000\n"
+    results = outputs.results + together
+    asyncio.run(sink.write_results([results]))
+    told = (b"trend,", b"window,", b"joint,")
+    kept = sorted(line for line in results.splitlines() if line.startswith(told))
     assert [REVISED.sub(b"", line) for line in sorted(result_lines(transport.settings))] == [
         REVISED.sub(b"", line) for line in kept
     ]

@@ -100,16 +100,20 @@ def test_alerts_are_counted_by_the_rule_of_the_product(scores: list[float], read
         and limit.in_a_row(state, score > 2.0, readings, (FIRST + i) * 3_600_000) == LIMIT_OPENED
     ]
     assert joint_budget.opened(np.array(scores, float), 2.0, readings).tolist() == expected
+    first = len(scores) // 2  # what opened before does not count
+    spent = joint_budget.spent({"p-0": joint_budget.Scored(np.array(scores, float), first)}, 2.0, readings)
+    hours = sum(not math.isnan(score) for score in scores[first:])
+    assert round(spent.rate * hours / 168) == (sum(i >= first for i in expected) if hours else 0)
 
 
 def test_a_threshold_keeps_the_budget_and_a_broken_line_is_named() -> None:
     rng = np.random.default_rng(2)
-    cohort = {f"p-{i}": rng.normal(0, 1, 24 * 60) for i in range(50)}
+    cohort = {f"p-{i}": joint_budget.Scored(rng.normal(0, 1, 24 * 60)) for i in range(50)}
     threshold = joint_budget.calibrate(cohort, 0.3, 2)
     assert joint_budget.spent(cohort, threshold, 2).bound <= 0.3
     assert joint_budget.spent(cohort, threshold - 0.01, 2).bound > 0.3
     with pytest.raises(ValueError, match="replay more days"):
-        joint_budget.calibrate({"p-0": np.full(10, np.nan)}, 0.3, 2)
+        joint_budget.calibrate({"p-0": joint_budget.Scored(np.full(10, np.nan))}, 0.3, 2)
     with pytest.raises(ValueError, match="no joint line"):
         joint_budget.told([b"joint,patient=p-0 departure=1 x"], VITALS)
 

@@ -8,7 +8,6 @@ changes a severity. `vigie learn` makes records.
 """
 
 import math
-from collections.abc import Mapping
 
 import msgspec
 
@@ -54,10 +53,3 @@ def decode_likelihood(data: bytes) -> LikelihoodCalibration:
         if not math.isfinite(number):
             raise ValueError(f"likelihood.{name}: {number} is not finite; make the record with `vigie learn`")
     return calibration
-
-
-def of_programme(
-    calibrations: Mapping[str, LikelihoodCalibration], programme: str
-) -> LikelihoodCalibration | None:
-    """What holds for a programme: its own record, else everyone's, else nothing."""
-    return calibrations.get(programme) or calibrations.get(EVERYONE)

@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from models.calibration import EVERYONE, Calibration, VitalCalibration
-from models.plan import Plan
+from models.calibration import EVERYONE, Calibration
 from streams.alerts import transitions
 from streams.configuration import load_catalog, load_default_plan, load_plans
 from streams.evaluation import budget as spending
-from streams.evaluation import peaks, programme, spent
+from streams.evaluation import joint_budget, peaks, programme, spent
 from streams.evaluation.deployment import result_lines
 from streams.evaluation.report import as_text
 from streams.input import send_to_all
@@ -58,7 +57,7 @@ path = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--budget",
     type=click.FloatRange(0.001, 70),
     required=True,
-    help="Learned alerts per patient-week, of all vitals that the programme watches.",
+    help="Learned alerts per patient-week, of all vitals that the programme watches, alone and together.",
 )
 @click.option("--days", default=14, show_default=True, help="How many of the last days to count.")
 @click.option("--version", "version", default="1", show_default=True, help="Name of this calibration.")
@@ -83,8 +82,9 @@ def command(
     """Cohort variances and thresholds for a programme's budget, and what was spent of it by whom.
 
     Reads files of result lines (results.lp of `vigie replay`) and of alerts (alerts.jsonl) or, without one,
-    what the deployment keeps of both. The record goes to standard output. What each vital would have spent
-    on those days, and the alerts that were really told, by rule and to whom, go to standard error.
+    what the deployment keeps of both. The record goes to standard output. What each vital, and several
+    together, would have spent on those days, and the alerts that were really told, by rule and to whom, go
+    to standard error.
     """
     catalog = load_catalog()
     plans = load_plans(plans_file, catalog) if plans_file else []
@@ -94,47 +94,45 @@ def command(
         own = [plan for plan in plans if plan.programme == name]
         if not own:
             raise click.UsageError(f"no plan of programme {name}; name the file with --plans")
-        plan, members = own[0], {plan.patient.encode() for plan in own}
+        members = {plan.patient.encode() for plan in own}
+        several = next((plan.joint for plan in own if plan.joint is not None), None)
+        plan = msgspec.structs.replace(own[0], joint=several)  # often of some patients only
     settings = load_settings(**({"broker": broker} if broker else {}))
     found = lines(results) if results else result_lines(settings)
     if members is not None:
         found = of_members(found, members)
     bodies = lines(alert_files) if alert_files else [] if results else transitions(settings)
     try:
-        known, windows = [], peaks.Windows()
+        known, windows, hours = [], peaks.Windows(), joint_budget.Hours()
         for line in found:
             if line.startswith(b"baseline,"):
                 windows.add(line)
+            elif plan.joint is not None and line.startswith(b"joint,"):
+                hours.add(line)
             elif line.startswith(b"trend,") or (line.startswith(b"window,") and b"=1d " in line):
                 known.append(line)
-        vitals = thresholds(spending.tables(known, days), windows.peaks(days), plan, budget)
+        made = programme.calibrate(
+            spending.tables(known, days), windows.peaks(days), hours.cohort(days), plan, catalog, budget
+        )
         by_patient, first = spent.measured(known, days)
         told_alerts = [alert for alert in spent.alerts(bodies, first) if alert.patient in by_patient]
     except (ValueError, OSError, EOFError) as error:
         raise click.ClickException(f"results or alerts cannot be read: {error}") from error
+    for part in made.parts:
+        for sentence in told(part):
+            click.echo(sentence, err=True)
+    if not made.vitals and not made.joint:
+        raise click.ClickException("no vital can be calibrated: no line with scores; replay more days")
     if told_alerts or alert_files or not results:
         for table in spent.report(told_alerts, by_patient):
             click.echo(as_text(table), err=True)
-    record = msgspec.json.encode(Calibration(programme=name, version=version, budget=budget, vitals=vitals))
+    calibration = Calibration(
+        programme=name, version=version, budget=budget, vitals=made.vitals, joint=made.joint
+    )
+    record = msgspec.json.encode(calibration)
     click.echo(record.decode())
     if log:
         with log.open("ab") as file:
             file.write(record + b"\n")
     if send:
         click.echo(f"sent: {send_to_all(settings, record)}", err=True)
-
-
-def thresholds(
-    tables: dict[spending.Key, spending.Table], windows: dict[str, peaks.Peaks], plan: Plan, budget: float
-) -> dict[str, VitalCalibration]:
-    """The vitals' calibrations for a budget; how each part was spent goes to standard error.
-
-    Raises click.ClickException when nothing can be calibrated.
-    """
-    vitals, parts = programme.calibrate(tables, windows, plan, load_catalog(), budget)
-    for part in parts:
-        for sentence in told(part):
-            click.echo(sentence, err=True)
-    if not vitals:
-        raise click.ClickException("no vital can be calibrated: no line with scores; replay more days")
-    return vitals

@@ -8,7 +8,7 @@ from streams.page.results import Results
 from streams.settings import Settings
 
 AT_ONCE: Final = 1000
-MEASUREMENTS: Final = ("trend", "baseline", "window")
+MEASUREMENTS: Final = ("trend", "baseline", "window", "joint")
 
 
 def result_lines(settings: Settings) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from river import anomaly, compose, preprocessing
 from models.score.joint_parameters import perturbed
 from streams.configuration import load_catalog
 from streams.evaluation.cohort import DAY, START, Floats
-from streams.evaluation.joint_budget import Told, calibrate, opened, told
+from streams.evaluation.joint_budget import Scored, Told, calibrate, opened, told
 from streams.evaluation.joint_cohort import VITALS, plan, run, values
 from streams.evaluation.report import Curve, Plot, Row, Table, perturbations, repeated, tell
 
@@ -100,7 +100,11 @@ class Trial(NamedTuple):
             values(self.patients, DAYS, self.seed), load_catalog(), plan(NEVER, PERSISTENCE), self.together
         )
         hours = told(lines.lines, VITALS)
-        return {name: calibrate(settled(hours, way), self.budget, PERSISTENCE) for name, way in ways.items()}
+        cohorts = {
+            name: {patient: Scored(scores) for patient, scores in settled(hours, way).items()}
+            for name, way in ways.items()
+        }
+        return {name: calibrate(cohort, self.budget, PERSISTENCE) for name, cohort in cohorts.items()}
 
     def rates(
         self, ways: dict[str, Callable[[Told], Floats]], bounds: dict[str, float]

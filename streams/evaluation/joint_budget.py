@@ -5,6 +5,7 @@ A threshold is the least at which as many new patients stay within a budget of a
 """
 
 import math
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
@@ -12,11 +13,33 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.evaluation.budget import BUSIEST, bound
+from streams.evaluation.budget import Spent, account
 
 EXACT: Final = 0.001  # of a threshold
 HOUR_NANOSECONDS: Final = 3_600_000_000_000
 Floats = NDArray[np.float64]
+
+
+class Line(NamedTuple):
+    """A joint line."""
+
+    patient: str
+    vital: str
+    hour: int  # since 1970
+    departure: float
+    score: float  # of all vitals of the hour; NaN while they cannot be judged
+
+
+def parse(line: bytes) -> Line:
+    """A joint line. Raises ValueError."""
+    try:
+        key, fields, time = line.decode("ascii", "replace").split(" ")
+        _, patient, vital = (tag.rpartition("=")[2] for tag in key.split(","))
+        values = dict(field.split("=") for field in fields.split(","))
+        departure, score = float(values["departure"]), float(values.get("score", "nan"))
+        return Line(patient, vital, int(time) // HOUR_NANOSECONDS, departure, score)
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"no joint line of `vigie replay`: {line[:80]!r}") from error
 
 
 class Told(NamedTuple):
@@ -33,16 +56,9 @@ def told(lines: Iterable[bytes], vitals: tuple[str, ...]) -> dict[str, Told]:
     for line in lines:
         if not line.startswith(b"joint,"):
             continue
-        try:
-            key, fields, time = line.decode("ascii", "replace").split(" ")
-            _, patient, vital = key.split(",")
-            values = {k: float(v.removesuffix("i")) for k, v in (f.split("=") for f in fields.split(","))}
-            own, hour = found[patient.split("=")[1]], int(time) // HOUR_NANOSECONDS
-            row = own.setdefault(hour, [math.nan] * (len(vitals) + 1))
-            row[vitals.index(vital.split("=")[1])] = values["departure"]
-            row[-1] = values.get("score", math.nan)
-        except (ValueError, IndexError, KeyError) as error:
-            raise ValueError(f"no joint line of `vigie replay`: {line[:80]!r}") from error
+        one = parse(line)
+        row = found[one.patient].setdefault(one.hour, [math.nan] * (len(vitals) + 1))
+        row[vitals.index(one.vital)], row[-1] = one.departure, one.score
     out = {}
     for patient, rows in sorted(found.items()):
         hours = sorted(rows)
@@ -60,34 +76,55 @@ def opened(scores: Floats, threshold: float, readings: int) -> NDArray[np.int64]
     return scored[starts[ends - starts + 1 >= readings] + readings - 1]
 
 
-class Spent(NamedTuple):
-    """Alerts per patient-week that a threshold would have opened."""
+class Scored(NamedTuple):
+    """One patient's scores, hour by hour, NaN = none; from the place `first` on they count."""
 
-    rate: float
-    bound: float  # that as many new patients would spend at most, in 19 cohorts of 20
-    busiest: float  # of the busiest 5 % of patients
-
-
-def spent(cohort: Mapping[str, Floats], threshold: float, readings: int) -> Spent:
-    """What a threshold would have spent on the scored hours of a cohort."""
-    weeks = np.array([np.isfinite(scores).sum() / 168 for scores in cohort.values()])
-    counts = np.array([len(opened(scores, threshold, readings)) for scores in cohort.values()])
-    if not weeks.sum():
-        return Spent(0.0, math.inf, 0.0)
-    busy = np.argsort(-counts, kind="stable")[: max(1, round(BUSIEST * len(counts)))]
-    busiest = counts[busy].sum() / weeks[busy].sum() if weeks[busy].sum() else 0.0
-    return Spent(float(counts.sum() / weeks.sum()), bound(counts, weeks.sum()), float(busiest))
+    scores: Floats
+    first: int = 0
 
 
-def calibrate(cohort: Mapping[str, Floats], budget: float, readings: int) -> float:
-    """The threshold for a budget of alerts per patient-week; cohort: scores of each patient's hours.
+class Hours:
+    """The scored hours of joint lines as they come, in 12 bytes each: there may be millions."""
 
-    Raises ValueError when no hour is scored yet.
-    """
-    scored = [scores[np.isfinite(scores)] for scores in cohort.values() if np.isfinite(scores).any()]
-    if not scored:
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[array[int], array[float]]] = {}
+
+    def add(self, line: bytes) -> None:
+        """Take up a joint line. Raises ValueError when it is none."""
+        one = parse(line)
+        hours, scores = self._found.setdefault(one.patient, (array("i"), array("d")))
+        if math.isnan(one.score):
+            return
+        if hours and hours[-1] == one.hour:  # the lines of an hour's vitals all tell its score
+            scores[-1] = one.score
+        else:
+            hours.append(one.hour)
+            scores.append(one.score)
+
+    def cohort(self, days: int) -> dict[str, Scored]:
+        """By patient, the scores in order of time, each hour's newest; the last `days` days count."""
+        last = max((max(hours) for hours, _ in self._found.values() if hours), default=0)
+        since = 24 * (last // 24 - days + 1)
+        out = {}
+        for patient, (hours, scores) in sorted(self._found.items()):
+            known, newest = np.unique(np.asarray(hours)[::-1], return_index=True)
+            out[patient] = Scored(np.asarray(scores)[::-1][newest], int(np.searchsorted(known, since)))
+        return out
+
+
+def spent(cohort: Mapping[str, Scored], threshold: float, readings: int) -> Spent:
+    """What a threshold would have spent on the scored hours of a cohort that count."""
+    weeks = [np.isfinite(own.scores[own.first :]).sum() / 168 for own in cohort.values()]
+    alerts = [(opened(own.scores, threshold, readings) >= own.first).sum() for own in cohort.values()]
+    return account(list(cohort), np.array(alerts, np.int64), np.array(weeks))
+
+
+def calibrate(cohort: Mapping[str, Scored], budget: float, readings: int) -> float:
+    """The threshold for a budget of alerts per patient-week. Raises ValueError when no hour is scored yet."""
+    pooled = np.concatenate([np.empty(0), *(own.scores[own.first :] for own in cohort.values())])
+    pooled = pooled[np.isfinite(pooled)]
+    if not len(pooled):
         raise ValueError("no hour of several vitals is scored yet; replay more days")
-    pooled = np.concatenate(scored)
     low, high = float(pooled.min()), float(pooled.max()) + EXACT
     while high - low > EXACT:
         middle = (low + high) / 2

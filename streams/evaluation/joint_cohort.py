@@ -8,6 +8,7 @@ moves each vital for a day by a share of its deviation, against the sign of that
 this simulation's own, in the sizes of `cohort.heart_rate` and `cohort.spo2`.
 """
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -87,17 +88,10 @@ def plan(score_above: float, readings: int) -> Plan:
     return Plan("*", "joint", "1", joint=Joint(VITALS, score_above, readings))
 
 
-def run(cohort: Floats, catalog: Catalog, of: Plan, together: np.ndarray | None = None) -> Found:
-    """Take a cohort through a fresh pipeline, day by day.
-
-    together: PARAMETERS (1,) of several vitals other than the shipped ones.
-    """
-    pipeline = Pipeline(catalog, of, zone, capacity=4 * cohort.shape[1], together=together)
+def batches(cohort: Floats, catalog: Catalog) -> Iterator[tuple[list[bytes], list[int]]]:
+    """The readings of each day: records, and when each was received (ms)."""
     template = b'{"patient":"p-%d","device":"d","vital":"%s","value":%.1f,"unit":"%s","measured_at":"%s"}'
     names = [(vital.encode(), catalog[vital].unit.encode()) for vital in VITALS]
-    opened: list[tuple[int, float]] = []
-    lines: list[bytes] = []
-    offset = 0
     for begin in range(0, len(cohort), QUARTERS):
         records, stamps = list[bytes](), list[int]()
         for t in range(begin, begin + QUARTERS):
@@ -109,6 +103,19 @@ def run(cohort: Floats, catalog: Catalog, of: Plan, together: np.ndarray | None 
                     if x == x:
                         records.append(template % (i, vital, x, unit, time))
             stamps += [at] * (len(records) - before)
+        yield records, stamps
+
+
+def run(cohort: Floats, catalog: Catalog, of: Plan, together: np.ndarray | None = None) -> Found:
+    """Take a cohort through a fresh pipeline, day by day.
+
+    together: PARAMETERS (1,) of several vitals other than the shipped ones.
+    """
+    pipeline = Pipeline(catalog, of, zone, capacity=4 * cohort.shape[1], together=together)
+    opened: list[tuple[int, float]] = []
+    lines: list[bytes] = []
+    offset = 0
+    for records, stamps in batches(cohort, catalog):
         outputs = pipeline.process(records, stamps, range(offset, offset + len(records)))
         offset += len(records)
         lines += [line for line in outputs.results.splitlines() if line.startswith(b"joint,")]
