@@ -149,7 +149,7 @@ def test_what_is_counted_in_joint_lines_is_what_is_told() -> None:
         cohort = hours.cohort(days)
         weeks = sum(np.isfinite(own.scores[own.first :]).sum() for own in cohort.values()) / 168
         # an hour is told by the first reading after it
-        counted = sum(at - 0.25 / 24 > first + 1 / 24 for _, at in found.opened)
+        counted = sum(alert.at - 0.25 / 24 > first + 1 / 24 for alert in found.told)
         assert counted > 0
         assert round(joint_budget.spent(cohort, 2.0, 2).rate * weeks) == counted
 

@@ -120,7 +120,7 @@ class Trial(NamedTuple):
         hours = told(found.lines, VITALS)
         scores = {name: settled(hours, way) for name, way in ways.items()}
         rates = {name: alerts(scores[name], bounds[name]) / weeks for name in ways}
-        rates[OURS] = sum(at >= SETTLED for _, at in found.opened) / weeks
+        rates[OURS] = sum(alert.at >= SETTLED for alert in found.told) / weeks
         return rates, scores
 
     def shares(
@@ -132,7 +132,7 @@ class Trial(NamedTuple):
         cohort = values(self.patients, DAYS, seed, shift, onset)
         found = run(cohort, load_catalog(), plan(bounds[OURS], PERSISTENCE), self.together)
         # an hour is told when it is over
-        seen = {who for who, at in found.opened if 1 / 24 <= at - onset[who] < 1.05}
+        seen = {alert.patient for alert in found.told if 1 / 24 <= alert.at - onset[alert.patient] < 1.05}
         best: dict[str, list[float]] = {name: [] for name in ways}
         for patient, hours in told(found.lines, VITALS).items():
             begin = (START + round(onset[int(patient.removeprefix("p-"))] * DAY)) // 3_600_000

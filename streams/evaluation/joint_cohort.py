@@ -9,17 +9,17 @@ this simulation's own, in the sizes of `cohort.heart_rate` and `cohort.spo2`.
 """
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
 import numpy as np
 
 from models.catalog import Catalog
-from models.joint import RULE, Joint
+from models.joint import Joint
 from models.pipeline import Pipeline
 from models.plan import Plan
-from models.times import parse_times, rfc3339
+from models.times import rfc3339
 from streams.evaluation.cohort import DAY, QUARTERS, START, Floats, wave
+from streams.evaluation.journey import Found, take
 from streams.zones import zone
 
 VITALS: Final = ("heart-rate", "respiratory-rate", "spo2", "skin-temperature")
@@ -67,22 +67,6 @@ def values(patients: int, days: int, seed: int, shift: float = 0.0, onset: Float
     return x
 
 
-class _Transition(msgspec.Struct):
-    """What is asked of an alert's transition."""
-
-    event: str
-    rule: str
-    patient: str
-    received_at: str
-
-
-class Found(NamedTuple):
-    """What the pipeline told: (patient, days since START) of each joint alert opened; joint lines."""
-
-    opened: list[tuple[int, float]]
-    lines: list[bytes]
-
-
 def plan(score_above: float, readings: int) -> Plan:
     """A plan of nothing but several vitals together."""
     return Plan("*", "joint", "1", joint=Joint(VITALS, score_above, readings))
@@ -107,21 +91,9 @@ def batches(cohort: Floats, catalog: Catalog) -> Iterator[tuple[list[bytes], lis
 
 
 def run(cohort: Floats, catalog: Catalog, of: Plan, together: np.ndarray | None = None) -> Found:
-    """Take a cohort through a fresh pipeline, day by day.
+    """Take a cohort through a fresh pipeline; its joint lines are kept.
 
     together: PARAMETERS (1,) of several vitals other than the shipped ones.
     """
     pipeline = Pipeline(catalog, of, zone, capacity=4 * cohort.shape[1], together=together)
-    opened: list[tuple[int, float]] = []
-    lines: list[bytes] = []
-    offset = 0
-    for records, stamps in batches(cohort, catalog):
-        outputs = pipeline.process(records, stamps, range(offset, offset + len(records)))
-        offset += len(records)
-        lines += [line for line in outputs.results.splitlines() if line.startswith(b"joint,")]
-        for alert in outputs.alerts:
-            told = msgspec.json.decode(alert.body, type=_Transition)
-            if told.event == "opened" and told.rule == RULE:
-                received = int(parse_times([told.received_at])[0][0])
-                opened.append((int(told.patient.removeprefix("p-")), (received - START) / DAY))
-    return Found(opened, lines)
+    return take(pipeline, batches(cohort, catalog), b"joint,")

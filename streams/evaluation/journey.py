@@ -1,5 +1,7 @@
 """The journey of a simulated cohort through the product's pipeline: what it told, and when."""
 
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -25,7 +27,7 @@ class Told(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What the pipeline told of a cohort: alerts, trend lines."""
+    """What the pipeline told of a cohort: alerts, the kept result lines, how many readings it accepted."""
 
     told: list[Told]
     lines: list[bytes]
@@ -43,38 +45,18 @@ class Transition(msgspec.Struct):
     reason: str = ""
 
 
-def run(
-    cohort: Cohort,
-    catalog: Catalog,
-    plan: Plan,
-    calibration: Calibration | None,
-    slow: np.ndarray | None = None,
-) -> Found:
-    """Take a cohort through a fresh pipeline, day by day.
+def take(pipeline: Pipeline, days: Iterable[tuple[list[bytes], list[int]]], keep: bytes) -> Found:
+    """Take records of patients p-0, p-1, … through a pipeline: of each day, and when each was received (ms).
 
-    slow: PARAMETERS (1,) of change over days other than the shipped ones.
+    keep: how the result lines begin that are kept.
     """
-    pipeline = Pipeline(catalog, plan, zone, capacity=cohort.values.shape[1], slow=slow)
-    if calibration is not None:
-        pipeline.process([msgspec.json.encode(calibration)], [START], [0])
     told: list[Told] = []
     lines: list[bytes] = []
-    template = b'{"patient":"p-%d","device":"d","vital":"%s","value":%g,"unit":"%s","measured_at":"%s"}'
-    vital, unit = cohort.vital.encode(), cohort.unit.encode()
-    offset = 1
-    chunk = max(1, DAY // cohort.every)
-    for begin in range(0, len(cohort.values), chunk):
-        values, stamps = [], []
-        for t in range(begin, min(begin + chunk, len(cohort.values))):
-            at = START + cohort.first + t * cohort.every
-            time = rfc3339(at).encode()
-            present = np.flatnonzero(~np.isnan(cohort.values[t])).tolist()
-            row = cohort.values[t].tolist()
-            values += [template % (i, vital, row[i], unit, time) for i in present]
-            stamps += [at] * len(present)
-        outputs = pipeline.process(values, stamps, range(offset, offset + len(values)))
-        offset += len(values)
-        lines += [line for line in outputs.results.splitlines() if line.startswith(b"trend,")]
+    offset = 0
+    for records, stamps in days:
+        outputs = pipeline.process(records, stamps, range(offset, offset + len(records)))
+        offset += len(records)
+        lines += [line for line in outputs.results.splitlines() if line.startswith(keep)]
         for alert in outputs.alerts:
             told_of = msgspec.json.decode(alert.body, type=Transition)
             if told_of.event == "opened" or told_of.reason == GROWN:
@@ -82,3 +64,36 @@ def run(
                 who = int(told_of.patient.removeprefix("p-"))
                 told.append(Told(who, (received - START) / DAY, told_of.kind, told_of.rule))
     return Found(told, lines, pipeline.ledger.accepted)
+
+
+def run(
+    cohort: Cohort,
+    catalog: Catalog,
+    plan: Plan,
+    calibration: Calibration | None,
+    slow: np.ndarray | None = None,
+) -> Found:
+    """Take a cohort of one vital through a fresh pipeline; its trend lines are kept.
+
+    slow: PARAMETERS (1,) of change over days other than the shipped ones.
+    """
+    pipeline = Pipeline(catalog, plan, zone, capacity=cohort.values.shape[1], slow=slow)
+    first = [] if calibration is None else [([msgspec.json.encode(calibration)], [START])]
+    return take(pipeline, itertools.chain(first, batches(cohort)), b"trend,")
+
+
+def batches(cohort: Cohort) -> Iterator[tuple[list[bytes], list[int]]]:
+    """The readings of each day: records, and when each was received (ms)."""
+    template = b'{"patient":"p-%d","device":"d","vital":"%s","value":%g,"unit":"%s","measured_at":"%s"}'
+    vital, unit = cohort.vital.encode(), cohort.unit.encode()
+    a_day = max(1, DAY // cohort.every)
+    for begin in range(0, len(cohort.values), a_day):
+        records, stamps = list[bytes](), list[int]()
+        for t in range(begin, min(begin + a_day, len(cohort.values))):
+            at = START + cohort.first + t * cohort.every
+            time = rfc3339(at).encode()
+            present = np.flatnonzero(~np.isnan(cohort.values[t])).tolist()
+            row = cohort.values[t].tolist()
+            records += [template % (i, vital, row[i], unit, time) for i in present]
+            stamps += [at] * len(present)
+        yield records, stamps
