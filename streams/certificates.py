@@ -30,13 +30,17 @@ def make_certificate(server: str, names: tuple[str, ...], certificate: Path, key
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command = ["openssl", "req", "-x509", *curve, "-subj", f"/CN={server}", "-days", str(DAYS)]
     command += [part for extension in extensions for part in ("-addext", extension)]
-    write_secret(key.parent, key.name, "")  # openssl keeps the mode of a file that exists
+    new_key, new = key.with_name(f"{key.name}.new"), certificate.with_name(f"{certificate.name}.new")
+    write_secret(new_key.parent, new_key.name, "")  # openssl keeps the mode of a file that exists
     done = subprocess.run(
-        [*command, "-keyout", str(key), "-out", str(certificate)], capture_output=True, text=True
+        [*command, "-keyout", str(new_key), "-out", str(new)], capture_output=True, text=True
     )
-    if done.returncode:
-        key.unlink()
+    if done.returncode:  # what is there stays in use
+        new_key.unlink()
+        new.unlink(missing_ok=True)
         raise RuntimeError(f"openssl: {done.stderr.strip()}")
+    new_key.replace(key)
+    new.replace(certificate)
 
 
 def ends_soon(certificate: Path) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from models.strict import ConfigurationError
+from models.strict import ConfigurationError, Fault
 from streams.transports import LogUnusable
 
 COMMANDS = Path(__file__).parent / "commands"
@@ -26,7 +26,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; a configuration or a log that is of no use is told whole, and exits with 1."""
+        """Run a command; a configuration, a log or a file of no use is told whole, and exits with 1."""
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
@@ -35,6 +35,12 @@ class Commands(click.Group):
             ctx.exit(1)
         except LogUnusable as error:
             click.echo(f"vigie: {error}", err=True)
+            ctx.exit(1)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fault = Fault(str(error.filename), "-", str(error.strerror), "check the path and its rights")
+            click.echo(f"vigie: {fault}", err=True)
             ctx.exit(1)
 
 

@@ -25,8 +25,10 @@ import yaml
 from click.testing import CliRunner
 
 from infra.native.artefacts import versions
+from models.strict import ConfigurationError
 from streams.certificates import ends_soon, make_certificate
 from streams.cli import main
+from streams.commands.init import read_environment
 from streams.settings import BESIDE, Settings, load_settings
 from tests.compose import INFRA, VARIABLE, filled, load
 
@@ -304,6 +306,48 @@ def test_an_end_that_is_near_is_told_and_renewed_when_asked(
     assert not ends_soon(tmp_path / "tls/influxdb.crt")
 
 
+def test_a_renewal_that_fails_leaves_the_certificate_and_the_key_in_use(tmp_path: Path) -> None:
+    files = tmp_path / "kafka.crt", tmp_path / "key"
+    make_certificate("kafka", (), *files)
+    before = [file.read_text() for file in files]
+    with pytest.raises(RuntimeError, match="openssl: "):
+        make_certificate("kafka", ("a\nb",), *files)
+    assert [file.read_text() for file in files] == before
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "é", "a,DNS:b", "a\nb", "-x", "x."])
+def test_init_takes_no_name_that_is_none(tmp_path: Path, name: str) -> None:
+    done = CliRunner().invoke(main, ["init", str(tmp_path / "site"), "--name", name])
+    assert done.exit_code == 2
+    assert "is no host; write kafka.clinic.example or 10.0.0.5" in done.output
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"\xef\xbb\xbfVIGIE_UID=10001\r\nVIGIE_GID=10001\r\n", b"export VIGIE_UID=10001\nVIGIE_GID = 10001\n"],
+)
+def test_an_environment_as_editors_and_shells_write_it_is_read(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / ".env").write_bytes(text)
+    assert read_environment(tmp_path / ".env") == {"VIGIE_UID": "10001", "VIGIE_GID": "10001"}
+
+
+def test_what_stands_in_the_way_of_init_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"# caf\xe9\n")
+    done = CliRunner().invoke(main, ["init", str(tmp_path)])
+    assert (done.exit_code, done.output) == (
+        1,
+        f"vigie: {tmp_path}/.env: -: not UTF-8 at byte 5; save it as UTF-8\n",
+    )
+    (tmp_path / ".env").unlink()
+    (tmp_path / "prometheus").write_text("x")
+    done = CliRunner().invoke(main, ["init", str(tmp_path)])
+    assert done.exit_code == 1
+    assert done.output.startswith(f"vigie: {tmp_path}/prometheus")
+    assert "check the path and its rights" in done.output
+
+
 def test_openssl_s_complaint_is_told_and_leaves_no_half_a_certificate(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="openssl: "):
         make_certificate("kafka", (), tmp_path / "no-such-folder" / "kafka.crt", tmp_path / "key")
@@ -401,6 +445,21 @@ def test_the_kubernetes_objects_are_of_their_schemas_and_fit_together() -> None:
             of["template"]["spec"]["volumes"][0]["configMap"]["name"]
             == objects["ConfigMap"]["metadata"]["name"]
         )
+
+
+def test_no_pod_gets_the_names_of_services_as_settings_that_it_would_refuse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    objects = [
+        one
+        for name in ("worker", "console", "setup")
+        for one in yaml.safe_load_all((INFRA / f"kubernetes/{name}.yaml").read_text())
+    ]
+    pods = [one["spec"]["template"]["spec"] for one in objects if "template" in one["spec"]]
+    assert [pod.get("enableServiceLinks") for pod in pods] == [False] * 3
+    monkeypatch.setenv("VIGIE_CONSOLE_SERVICE_HOST", "10.0.0.1")  # as a cluster adds it otherwise
+    with pytest.raises(ConfigurationError, match="VIGIE_CONSOLE_SERVICE_HOST: unknown key"):
+        load_settings()
 
 
 @needs("jq", "jq")

@@ -1,14 +1,16 @@
 """`vigie init DIR`: everything that infra/compose.yaml needs: files, secrets of mode 600, certificates."""
 
 import os
+import re
 import secrets
 import shutil
+from ipaddress import ip_address
 from pathlib import Path
 
 import click
 
 from streams.certificates import ends_soon, make_certificate
-from streams.configuration import INFRA
+from streams.configuration import INFRA, read
 from streams.influx.plan import writer_name
 from streams.influx.setup import ADMIN_PASSWORD, ADMIN_TOKEN, READER, WRITER
 from streams.secret_files import OURS_ALONE, ensure_secret, read_secret, write_secret
@@ -19,16 +21,36 @@ CONSOLE = "vigie_console_password"
 GENERATED = (ADMIN_PASSWORD, ADMIN_TOKEN, CONSOLE, "grafana_admin_password")
 CLOSED = "compose.closed.yaml"
 KAFKA_PASSWORD = "vigie_kafka_password"
+HOST = re.compile(r"(\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 OF_OUR_GROUP = 0o640  # Kafka's key and password: its image has a user of its own, which joins the group
 OF_ALL, FOLDER_OF_ALL = 0o644, 0o755  # what the images read, each as its own user
 OF_ROOT = 10_001  # whose the files become when root makes them: no container runs as root
+
+
+class Host(click.ParamType):
+    """A name or an address that a certificate may hold."""
+
+    name = "host"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself; a usage error when it is neither a host's name nor an address."""
+        try:
+            ip_address(value)
+        except ValueError:
+            if not HOST.fullmatch(value):
+                self.fail(f"{value!r} is no host; write kafka.clinic.example or 10.0.0.5", param, ctx)
+        return value
 
 
 @click.command(name="init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--closed", is_flag=True, help="Kafka behind TLS and a password (compose.closed.yaml).")
 @click.option(
-    "--name", "names", multiple=True, help="Another name or address of this machine, for its certificates."
+    "--name",
+    "names",
+    type=Host(),
+    multiple=True,
+    help="Another name or address of this machine, for its certificates.",
 )
 @click.option("--renew", is_flag=True, help="Make the certificates anew, whatever there is.")
 def command(folder: Path, closed: bool, names: tuple[str, ...], renew: bool) -> None:
@@ -65,15 +87,16 @@ def command(folder: Path, closed: bool, names: tuple[str, ...], renew: bool) -> 
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """The variables of compose's .env."""
-    text = path.read_text("utf-8") if path.exists() else ""
-    pairs = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
+    """The variables of compose's .env. Raises ConfigurationError when it cannot be read."""
+    text = read(path) if path.exists() else ""
+    lines = (line.strip().removeprefix("export ") for line in text.splitlines())
+    pairs = (line.partition("=") for line in lines if not line.startswith("#"))
     return {key.strip(): value.strip().strip("\"'") for key, _, value in pairs if value}
 
 
 def write_environment(path: Path, more: dict[str, str]) -> None:
     """Add variables to compose's .env."""
-    before = path.read_text("utf-8") if path.exists() else ""
+    before = read(path) if path.exists() else ""
     gap = "\n" if before and not before.endswith("\n") else ""
     path.write_text(before + gap + "".join(f"{key}={value}\n" for key, value in more.items()), "utf-8")
 
