@@ -62,12 +62,7 @@ def ssl_context(access: KafkaAccess) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context() if access.kafka_ca is None else None
     if context is None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies names and certificates
-        path = _readable("kafka_ca", access.kafka_ca)
-        try:
-            context.load_verify_locations(path)
-        except ssl.SSLError:
-            raise _unusable("kafka_ca", path, "holds no certificate in PEM") from None
+        context = trusted("kafka_ca", access.kafka_ca)
     if access.kafka_certificate is not None:
         certificate = _readable("kafka_certificate", access.kafka_certificate)
         key = _readable("kafka_key", access.kafka_key)
@@ -76,6 +71,17 @@ def ssl_context(access: KafkaAccess) -> ssl.SSLContext | None:
         except (ssl.SSLError, ValueError):
             problem = f"is not the key of {certificate}, or one of the two is no PEM, or it is encrypted"
             raise _unusable("kafka_key", key, problem) from None
+    return context
+
+
+def trusted(key: str, path: Path | None) -> ssl.SSLContext:
+    """What trusts the certificates of a setting's file alone. Raises ConfigurationError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies names and certificates
+    path = _readable(key, path)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        raise _unusable(key, path, "holds no certificate in PEM") from None
     return context
 
 

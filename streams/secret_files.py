@@ -12,12 +12,14 @@ OURS_ALONE = 0o600
 def read_secret(folder: Path, name: str) -> str | None:
     """A secret, or None when it is not there or empty. Raises ConfigurationError when it cannot be read."""
     try:
-        return (folder / name).read_text("utf-8").strip() or None
+        return (folder / name).read_text("utf-8-sig").strip() or None
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:  # neither it nor its text may be told: they hold the secret
+        fault = Fault(str(folder / name), "-", f"not UTF-8 at byte {error.start}", "save it as UTF-8")
+    except OSError as error:
         fault = Fault(str(folder / name), "-", f"cannot be read ({type(error).__name__})", "mend its rights")
-        raise ConfigurationError([fault]) from None
+    raise ConfigurationError([fault]) from None
 
 
 def write_secret(folder: Path, name: str, text: str) -> None:

@@ -17,8 +17,9 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from models.strict import ConfigurationError, Fault, load_toml, nearest
 from streams.configuration import read
-from streams.endpoints import Endpoint, web_address
-from streams.kafka_access import KafkaAccess, access_faults
+from streams.endpoints import Endpoint, broker_address, web_address
+from streams.kafka_access import KafkaAccess, access_faults, trusted
+from streams.secret_files import read_secret
 
 REMEDIES = {  # by the beginning of pydantic's name of a fault
     "missing": "add it",
@@ -30,7 +31,9 @@ REMEDIES = {  # by the beginning of pydantic's name of a fault
     "float": "write a number",
     "string": 'write text in quotes: "…"',
     "list": 'write [{"name":…,"url":…,"secret":…}]',
+    "model": 'write [{"name":…,"url":…,"secret":…}]',
 }
+LONGEST_DAYS = 100_000  # InfluxDB counts them in nanoseconds
 SHORTEST_PASSWORD = 12  # characters; every guess costs a second
 # VIGIE_… names that are no settings: of this file, of tests and of infra/compose.yaml
 BESIDE = (
@@ -50,9 +53,9 @@ class Settings(KafkaAccess):
     partitions: int = Field(4, ge=1, le=1024)
     replication: int | None = Field(None, ge=1, le=64)  # None: as the cluster likes
     ticks: Literal["worker", "log"] = "worker"
-    tick_seconds: float = Field(5.0, gt=0)
-    checkpoint_seconds: float = Field(5.0, gt=0)
-    session_seconds: float = Field(6.0, ge=6)  # Kafka's own least; a kill -9 stalls partitions for so long
+    tick_seconds: float = Field(5.0, gt=0, le=3600)
+    checkpoint_seconds: float = Field(5.0, gt=0, le=3600)
+    session_seconds: float = Field(6.0, ge=6, le=1800)  # as Kafka's own; a kill -9 stalls partitions so long
     catalogue: Path | None = None
     default_plan: Path | None = None
     sink: Literal["sqlite", "influx", "none"] = "sqlite"
@@ -62,9 +65,9 @@ class Settings(KafkaAccess):
     influx_bucket: str | None = None
     influx_token: SecretStr | None = None
     influx_ca: Path | None = None  # the certificate to trust; None: those of the system
-    influx_raw_days: int = Field(90, ge=0)  # readings, bands and short windows; 0: for ever
+    influx_raw_days: int = Field(90, ge=0, le=LONGEST_DAYS)  # readings, bands and short windows; 0: for ever
     influx_history_days: int = Field(
-        7305, ge=0
+        7305, ge=0, le=LONGEST_DAYS
     )  # hours, days and alerts: 20 years, as a French record (CSP R1112-7)
     endpoints: Annotated[list[Endpoint], NoDecode] = []
     metrics_host: str = "127.0.0.1"
@@ -72,6 +75,21 @@ class Settings(KafkaAccess):
     console_password: SecretStr | None = None  # None: the page answers to this machine alone
     locale: Literal["en", "fr"] = "en"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: Any) -> Any:
+        if isinstance(value, bool):  # pydantic would take it for 1 or 0
+            raise ValueError("is true or false, as no setting is; write a number or text")
+        return value
+
+    @field_validator("influx_token")
+    @classmethod
+    def _influx_token(cls, token: SecretStr | None) -> SecretStr | None:
+        text = "" if token is None else token.get_secret_value()
+        if not text.isascii() or not text.isprintable():  # no header could carry it
+            raise ValueError("is not one line of ASCII; write what `vigie influx setup` has made")
+        return token
 
     @field_validator("console_password")
     @classmethod
@@ -88,9 +106,7 @@ class Settings(KafkaAccess):
     @field_validator("broker")
     @classmethod
     def _broker(cls, broker: str) -> str:
-        if not broker.startswith(("log://", "batch://")):
-            raise ValueError("is no broker; write log:///folder or batch://host:9092")
-        return broker
+        return broker_address(broker)
 
     @field_validator("endpoints", mode="before")
     @classmethod
@@ -99,7 +115,7 @@ class Settings(KafkaAccess):
             return endpoints
         try:
             return json.loads(endpoints)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError('is no JSON; write [{"name":…,"url":…,"secret":…}]') from None
 
     def topic(self, name: str) -> str:
@@ -135,34 +151,37 @@ def load_settings(**overrides: Any) -> Settings:
     Raises ConfigurationError with every fault; its rest is the settings where single values are good.
     """
     known, file = list(Settings.model_fields), os.environ.get("VIGIE_CONFIG")
-    secrets = _folder(os.environ.get("VIGIE_SECRETS"))
+    given = {name.upper() for name in os.environ}
     faults: list[Fault] = []
-    values: dict[str, Any] = {}
+    of_file: dict[str, Any] = {}
     if file:
         try:
-            values = load_toml(read(Path(file)), file)
+            of_file = load_toml(read(Path(file)), file)
         except ConfigurationError as error:
             faults += error.faults
     faults += [
-        Fault(str(file), key, "unknown key", nearest(key, known)) for key in values if key not in known
+        Fault(str(file), key, "unknown key", nearest(key, known)) for key in of_file if key not in known
     ]
     for name in os.environ:
-        key = name.removeprefix("VIGIE_").lower()
-        if name.startswith("VIGIE_") and key not in (*known, *BESIDE):
-            close = nearest(name, [f"VIGIE_{key.upper()}" for key in known])
+        key = name.lower().removeprefix("vigie_")
+        if name.upper().startswith("VIGIE_") and key not in (*known, *BESIDE):
+            close = nearest(name.upper(), [f"VIGIE_{key.upper()}" for key in known])
             faults.append(Fault("environment", name, "unknown key", close))
+    of_secrets, sources, more = _of_secrets(os.environ.get("VIGIE_SECRETS"), known)
+    faults += more
+    sources = dict.fromkeys(of_file, str(file)) | sources
     values = {
         key: value
-        for key, value in values.items()
-        if key in known
-        and f"VIGIE_{key.upper()}" not in os.environ
-        and not (secrets and (secrets / f"vigie_{key}").exists())
+        for key, value in {**of_file, **of_secrets}.items()
+        if key in known and f"VIGIE_{key.upper()}" not in given
     }
     settings = None
     try:
-        settings = Settings(_secrets_dir=secrets, **{**values, **overrides})
+        settings = Settings(**{**values, **overrides})
     except ValidationError as error:  # neither its text nor its cause may be told: they may hold a secret
-        faults += [_fault(found, values, file) for found in error.errors(include_input=False)]
+        places = {key: source for key, source in sources.items() if key in values and key not in overrides}
+        places |= dict.fromkeys(overrides, "settings")
+        faults += [_fault(found, places, given) for found in error.errors(include_input=False)]
     if settings is not None:
         faults += _whole_faults(settings, file)
     if faults or settings is None:
@@ -170,18 +189,43 @@ def load_settings(**overrides: Any) -> Settings:
     return settings
 
 
-def _folder(name: str | None) -> Path | None:
-    """The folder of secrets, None when it is not there yet: a secret that lacks then is told by its name."""
-    return Path(name) if name and Path(name).is_dir() else None
+def _of_secrets(name: str | None, known: list[str]) -> tuple[dict[str, str], dict[str, str], list[Fault]]:
+    """(values, their files, faults) of a folder of secrets. A file that is empty says nothing.
+
+    Nothing of a folder that is not there yet: a secret that lacks then is told by its name.
+    """
+    values: dict[str, str] = {}
+    faults: list[Fault] = []
+    folder = Path(name or "")
+    if not name or not folder.exists():
+        return {}, {}, []
+    if not folder.is_dir():
+        return {}, {}, [Fault("environment", "VIGIE_SECRETS", "is no folder", "name the folder of the files")]
+    names = [f"vigie_{key}" for key in known]
+    for path in sorted(folder.glob("vigie_*")):
+        if path.name in names:
+            try:
+                secret = read_secret(folder, path.name)
+            except ConfigurationError as error:
+                faults += error.faults
+                continue
+            if secret is not None:
+                values[path.name.removeprefix("vigie_")] = secret
+        elif path.name.isidentifier():  # a copy such as vigie_endpoints.bak is nobody's misspelling
+            faults.append(Fault(str(path), "-", "no setting has this name", nearest(path.name, names)))
+    return values, {key: str(folder / f"vigie_{key}") for key in values}, faults
 
 
-def _fault(found: ErrorDetails, values: dict[str, Any], file: str | None) -> Fault:
-    """One of pydantic's complaints, without the value that it is about."""
+def _fault(found: ErrorDetails, sources: dict[str, str], environment: set[str]) -> Fault:
+    """One of pydantic's complaints, without the value that it is about.
+
+    sources: key → the file that gives it, or "settings"; environment: its names in capital letters.
+    """
     place = [str(part) for part in found["loc"]]
     source, key = "settings", ".".join(place)
-    if place and place[0] in values:
-        source = str(file)
-    elif place and f"VIGIE_{place[0].upper()}" in os.environ:
+    if place and place[0] in sources:
+        source = sources[place[0]]
+    elif place and f"VIGIE_{place[0].upper()}" in environment:
         source, key = "environment", f"VIGIE_{place[0].upper()}" + key.removeprefix(place[0])
     problem, _, remedy = found["msg"].removeprefix("Value error, ").partition("; ")
     kind = found["type"]
@@ -196,6 +240,11 @@ def _whole_faults(settings: Settings, file: str | None) -> list[Fault]:
     """Faults that no single setting shows."""
     source = file or "environment"
     faults = access_faults(settings, source)
+    if settings.influx_ca is not None:
+        try:
+            trusted("influx_ca", settings.influx_ca)
+        except ConfigurationError as error:
+            faults += error.faults
     if settings.sink == "influx":
         for key in ("influx_url", "influx_org", "influx_bucket", "influx_token"):
             value = getattr(settings, key)

@@ -36,7 +36,7 @@ NOW = NOON * 1_000_000
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[Log]:
     made = Log(tmp_path / "log")
-    make_in_log(Settings(broker="log://"), made)
+    make_in_log(Settings(broker="log://made"), made)
     yield made
     made.close()
 

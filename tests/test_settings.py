@@ -112,3 +112,104 @@ def test_a_secret_in_a_file_wins_over_toml_and_loses_to_the_environment(
     assert load_settings().secrets() == ["of-file"]
     monkeypatch.setenv("VIGIE_INFLUX_TOKEN", "of-environment")
     assert load_settings().secrets() == ["of-environment"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem", "remedy"),
+    [
+        ("BROKER", "log://", "names no folder", "log:///folder"),
+        ("BROKER", "log://?sync=full", "names no folder", "log:///folder"),
+        ("BROKER", "log:///a?synk=full", "unknown option synk", "did you mean sync?"),
+        ("BROKER", "log:///a?poll=soon", "has an option that is none", "write poll=0.02"),
+        ("BROKER", "batch://", "names no broker", "batch://one:9092;batch://two:9092"),
+        ("BROKER", "batch://kafka:x", "names no broker", "batch://one:9092;batch://two:9092"),
+        ("BROKER", "batch://kafka:99999", "names no broker", "batch://one:9092;batch://two:9092"),
+        ("BROKER", "batch://one:9092,two:9092", "names no broker", "batch://one:9092;batch://two:9092"),
+        ("TICK_SECONDS", "inf", "less than or equal", "in that range"),
+        ("CHECKPOINT_SECONDS", "1e400", "less than or equal", "in that range"),
+        ("SESSION_SECONDS", "1e9", "less than or equal", "in that range"),
+        ("INFLUX_RAW_DAYS", "99999999999", "less than or equal", "in that range"),
+        ("INFLUX_URL", "https://influx:99999", "is no web address", "https://host/path"),
+        ("INFLUX_URL", "http://[::1", "is no web address", "https://host/path"),
+        ("INFLUX_TOKEN", "of two\nlines", "one line of ASCII", "influx setup"),
+        ("INFLUX_TOKEN", "clé", "one line of ASCII", "influx setup"),
+        ("ENDPOINTS", "[" * 20_000, "is no JSON", '[{"name"'),
+        ("ENDPOINTS", "[1]", "valid dictionary", '[{"name"'),
+    ],
+)
+def test_what_could_only_fail_later_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str, remedy: str
+) -> None:
+    monkeypatch.setenv(f"VIGIE_{name}", value)
+    text = told()
+    assert text.startswith(f"environment: VIGIE_{name}")
+    assert problem in text
+    assert remedy in text
+
+
+@pytest.mark.parametrize("url", ["https://h:99999/", "https://h:x/", "https://h/a b", "https://h/\r\nX-A: b"])
+def test_an_endpoint_that_no_client_could_call_is_refused_before_it_stops_the_courier(url: str) -> None:
+    assert "is no web address; write https://host/path" in told(endpoints=[{**NURSE, "url": url}])
+
+
+@pytest.mark.parametrize(
+    "broker", ["log://folder", "log:///a?sync=normal", "batch://a:1;b:2;batch://[::1]:3"]
+)
+def test_brokers_are_taken_as_documented(broker: str) -> None:
+    assert load_settings(broker=broker).broker == broker
+
+
+def test_true_is_no_number_of_partitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "vigie.toml"
+    file.write_text("partitions = true\n")
+    monkeypatch.setenv("VIGIE_CONFIG", str(file))
+    assert "partitions: is true or false" in told()
+
+
+def test_a_name_in_small_letters_is_looked_at_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("vigie_partitons", "8")
+    monkeypatch.setenv("vigie_tick_seconds", "soon")
+    assert "vigie_partitons: unknown key; did you mean VIGIE_PARTITIONS?" in told()
+    assert "environment: VIGIE_TICK_SECONDS: " in told()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("vigie_influx_token", b"caf\xe9", "not UTF-8 at byte 3"),
+        ("vigie_influx_token", None, "cannot be read"),
+        ("vigie_endpoints", b'[{"name":', "is no JSON"),
+        ("vigie_influx_tokem", b"x", "did you mean vigie_influx_token?"),
+    ],
+)
+def test_a_file_of_a_secret_that_is_of_no_use_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes | None, problem: str
+) -> None:
+    if content is None:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv("VIGIE_SECRETS", str(tmp_path))
+    text = told()
+    assert text.startswith(str(tmp_path / name))
+    assert problem in text
+
+
+def test_a_file_of_a_secret_may_begin_as_some_editors_begin_it_or_be_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vigie_influx_token").write_bytes(b"\xef\xbb\xbfof-file\r\n")
+    (tmp_path / "vigie_endpoints").write_bytes(b"\n")
+    (tmp_path / "kafka-ca.crt").write_bytes(b"no setting")
+    monkeypatch.setenv("VIGIE_SECRETS", str(tmp_path))
+    assert load_settings().secrets() == ["of-file"]
+
+
+def test_a_folder_of_secrets_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("VIGIE_SECRETS", str(tmp_path / "file"))
+    assert "VIGIE_SECRETS: is no folder" in told()
+
+
+def test_a_certificate_to_trust_that_is_not_there_is_told(tmp_path: Path) -> None:
+    assert "influx_ca: cannot be read" in told(influx_ca=tmp_path / "none", influx_url="https://influx")

@@ -2,9 +2,11 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 from streams.transports import LogUnusable
 
+OPTIONS: Final = {"sync": "full", "poll": "0.02", "clean": "60", "dirty": "1000"}  # of a log:// address
 FILE = "log.db"
 CHECKPOINT_PAGES = 10_000  # 40 MB of log before it is copied
 FORMAT = 2  # of the file; kept in SQLite's user_version

@@ -27,10 +27,9 @@ from mode import Service
 
 from streams.transports.batch import Batch, Tracking
 from streams.transports.log.cleaning import clean
+from streams.transports.log.file import OPTIONS
 from streams.transports.log.segments import Columns
 from streams.transports.log.store import Log
-
-OPTIONS = {"sync": "full", "poll": "0.02", "clean": "60", "dirty": "1000"}
 
 
 class Shared:
