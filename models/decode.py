@@ -78,7 +78,9 @@ def _explain(value: bytes, offset: int, flag: int) -> Item:
                 return refuse("malformed", "a key comes twice; send each field once")
     except UnicodeDecodeError:
         return refuse("malformed", "not UTF-8; send UTF-8 without a byte-order mark")
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        if "out of range" in str(error):  # JSON sets no bound, a double has one
+            return refuse("malformed", "a number is out of range; send numbers of up to 1e308")
         return refuse("malformed", "not JSON; send one JSON object per record")
     if not isinstance(whole, dict):
         return refuse("malformed", "not an object; send one JSON object per record")

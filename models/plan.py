@@ -154,6 +154,10 @@ def check(plan: Plan, catalog: Catalog, zones: Zones) -> list[Complaint]:
         elif not catalog[code].minimum <= best <= catalog[code].maximum:
             bounds = f"give {catalog[code].minimum:g} to {catalog[code].maximum:g} {catalog[code].unit}"
             out.append((where, f"{best:g} is no plausible value", bounds))
+    weight = catalog["body-weight"] if "body-weight" in catalog.index else None
+    if plan.dry_weight > 0 and weight and not weight.minimum <= plan.dry_weight <= weight.maximum:
+        bounds = f"give {weight.minimum:g} to {weight.maximum:g} {weight.unit}"
+        out.append(("dry_weight", f"{plan.dry_weight:g} is no plausible value", bounds))
     for key in LISTS:
         seen: set[str] = set()
         for entry in getattr(plan, key):

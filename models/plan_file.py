@@ -86,10 +86,10 @@ def _plan(
     plan = msgspec.structs.replace(base, **own)
     anyone = {vital.code: vital.maximum for vital in catalog.vitals}  # a template knows nobody's
     known = check(
-        msgspec.structs.replace(base, personal_best=anyone, dry_weight=1.0), catalog, zones
+        msgspec.structs.replace(base, personal_best=anyone, dry_weight=70.0), catalog, zones
     )  # told of already
     judged = (
-        plan if "patient" in types else msgspec.structs.replace(plan, personal_best=anyone, dry_weight=1.0)
+        plan if "patient" in types else msgspec.structs.replace(plan, personal_best=anyone, dry_weight=70.0)
     )
     found = [complaint for complaint in check(judged, catalog, zones) if complaint not in known]
     return plan, complaints + [(prefix + where, problem, remedy) for where, problem, remedy in found]

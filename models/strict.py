@@ -41,7 +41,8 @@ class Fault(msgspec.Struct, frozen=True):
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.key}: {self.problem}; {self.remedy}"
+        text = f"{self.file}: {self.key}: {self.problem}; {self.remedy}"
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)  # a line, whatever a name holds
 
 
 class ConfigurationError(Exception):
@@ -77,8 +78,11 @@ def load_toml(text: str, name: str) -> dict[str, Any]:
     """A parsed TOML text. Raises ConfigurationError when it is none."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([Fault(name, "-", f"not TOML: {error}", "mend the syntax there")]) from error
+    except RecursionError:
+        fault = Fault(name, "-", "not TOML: nested too deeply", "write flat tables")
+    except ValueError as error:  # TOMLDecodeError is one; so is a number of thousands of digits
+        fault = Fault(name, "-", f"not TOML: {error}", "mend the syntax there")
+    raise ConfigurationError([fault])
 
 
 def decode(raw: Any, kind: Any, key: str) -> tuple[Any, list[Complaint]]:

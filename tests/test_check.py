@@ -156,6 +156,7 @@ CATALOGUES = [
     (CATALOGUE, "vital = {}", "vital: no vital at all", "add [vital.<code>]"),
 ]
 PLANS = [
+    ("programme =", "dry_weight = 7e4\nprogramme =", "plan[p-1].dry_weight: 70000 is no", "2 to 400 kg"),
     ("severity =", "severty =", "plan[p-1].limits[fast].severty: unknown key", "did you mean severity?"),
     ("programme =", "program =", "plan[p-1].program: unknown key", "did you mean programme?"),
     ('"2h"', '"2 h"', "plan[p-1].limits[fast].within: '2 h' is no duration", "15min"),
@@ -219,6 +220,16 @@ def test_a_file_that_does_not_read_says_how(
     told = one(option, tmp_path, text)
     assert told.startswith(problem)
     assert told.endswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("a = " + "[" * 5000, "nested too deeply"), ("a = " + "9" * 5000, "not TOML")]
+)
+@pytest.mark.parametrize("option", ["--catalogue", "--plans", "--map"])
+def test_toml_that_its_parser_cannot_bear_is_a_fault(
+    tmp_path: Path, option: str, text: str, problem: str
+) -> None:
+    assert problem in one(option, tmp_path, text)
 
 
 @pytest.mark.parametrize("option", ["--catalogue", "--plans", "--map"])
@@ -376,6 +387,10 @@ PARSERS = {
     PLAN: lambda text, catalog: parse_plans(text, "file", catalog, {}, zone),
     MAP: lambda text, catalog: check_vitals(parse_map(text, "file"), catalog),
 }
+
+
+def test_a_fault_is_one_line_whatever_a_name_holds() -> None:
+    assert str(Fault("f", "plan[a\nb\x1b]", "p", "r")) == r"f: plan[a\nb\x1b]: p; r"
 
 
 @given(data=st.data())

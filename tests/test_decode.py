@@ -116,6 +116,16 @@ def test_routes_grow_without_losing_any() -> None:
     assert routes.get("p-20000", "heart-rate", "/min") is None
 
 
+@pytest.mark.parametrize("number", [b"1e400", b"-1e400"])
+def test_a_number_beyond_every_double_is_told_as_such(number: bytes) -> None:
+    item = decode_one(GOOD.replace(b"75", number), 0)
+    assert isinstance(item, Reject)
+    assert (item.reason, item.detail) == (
+        "malformed",
+        "a number is out of range; send numbers of up to 1e308",
+    )
+
+
 def test_a_duplicate_key_is_refused_whatever_its_place() -> None:
     for field in FIELDS[:6]:
         twice = GOOD[:-1] + f',"{field}":{json.dumps(json.loads(GOOD)[field])}}}'.encode()
