@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
+import structlog
 from prometheus_client import make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
@@ -20,6 +21,7 @@ from streams.settings import Settings
 
 TURN: Final = 1.0  # seconds
 LONGEST_TURN: Final = 60.0  # the first batch compiles, the longest ones take a second
+log = structlog.get_logger(__name__)
 Probe = Callable[[], str]
 """What is wrong, in a sentence; "" when all is well."""
 
@@ -96,7 +98,14 @@ def attach(app: Any, settings: Settings) -> None:
     @app.task
     async def serve() -> None:
         answer = application(lambda: unready(app), live)
-        server = make_server(settings.metrics_host, port, answer, ThreadingWSGIServer, _Handler)
+        try:
+            server = make_server(settings.metrics_host, port, answer, ThreadingWSGIServer, _Handler)
+        except (OSError, UnicodeError) as error:
+            remedy = "free the port, or set VIGIE_METRICS_HOST and VIGIE_METRICS_PORT"
+            log.error(
+                "no metrics there", host=settings.metrics_host, port=port, error=str(error), remedy=remedy
+            )
+            raise
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

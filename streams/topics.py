@@ -98,6 +98,7 @@ def _differences(
     settings: Settings, declared: Mapping[str, Topic], found: Mapping[str, Topic]
 ) -> list[Drift]:
     out = []
+    readings = found.get(settings.topic("readings"))
     for name, wanted in declared.items():
         there = found.get(name)
         if there is None:
@@ -105,9 +106,11 @@ def _differences(
             continue
         if there.partitions != wanted.partitions:
             # A patient lives in the partition of its name, and so does what is known of it: more partitions
-            # would move patients away from their state. Kafka itself takes none away.
-            more = there.partitions < wanted.partitions and name != settings.topic("readings")
-            remedy = f"{CREATE} --alter" if more else f"export VIGIE_PARTITIONS={there.partitions}"
+            # would move patients away from their state: its number is everybody's. Kafka takes none away.
+            right = readings is None or readings.partitions == wanted.partitions
+            more = right and there.partitions < wanted.partitions
+            number = there.partitions if right or readings is None else readings.partitions
+            remedy = f"{CREATE} --alter" if more else f"export VIGIE_PARTITIONS={number}"
             problem = f"has {there.partitions} partitions, the settings say {wanted.partitions}"
             out.append(Drift("topic", name, problem, remedy))
         if wanted.replication is not None and (there.replication or 0) < wanted.replication:

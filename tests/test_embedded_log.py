@@ -1,5 +1,6 @@
 """The embedded log alone: its lock, its file, kills and full disks."""
 
+import os
 import resource
 import sqlite3
 import subprocess
@@ -150,6 +151,18 @@ def test_sending_into_a_full_log_says_so_and_exits_with_1(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["topics", "create"], ["send", os.devnull], ["worker"]])
+def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "file").write_text("mine")
+    env = workers.environment(tmp_path / "file")
+    done = subprocess.run([*workers.VIGIE, *command], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"{tmp_path / 'file'} cannot be made" in done.stderr
+    assert "name another folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_file_of_another_format_is_refused_with_the_remedy_and_left_alone(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Probes that mean something: live while the loop turns, ready once the state is there."""
 
 import signal
+import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
 from aiohttp.test_utils import unused_port
 
 from streams.health import application
@@ -43,6 +46,21 @@ def test_a_worker_is_ready_once_its_state_is_recovered(tmp_path: Path) -> None:
     assert status(port, "/live") == 200
     assert status(port, "/other") == 404
     assert workers.stop(worker) == 0
+
+
+@pytest.mark.parametrize("taken", ["VIGIE_METRICS_PORT", "VIGIE_SQLITE_PATH"])
+def test_a_port_or_a_file_that_cannot_be_had_is_told_by_its_setting(tmp_path: Path, taken: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        value = str(tmp_path) if "PATH" in taken else str(server.getsockname()[1])
+        done = subprocess.run(
+            [*workers.VIGIE, "worker"],
+            env=workers.environment(tmp_path / "log") | {taken: value},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert taken in done.stderr
 
 
 def reason(port: int, path: str) -> str:

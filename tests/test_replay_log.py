@@ -114,6 +114,30 @@ def test_a_bad_log_source_names_its_fault(kept: Path, tmp_path: Path, query: str
     assert told in result.output
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("replay", "--tick", "0s"),
+        ("replay", "--then", "99999999999d"),
+        ("send", "--tick", "0s"),
+        ("send", "--then", "9" * 400 + "d"),
+        ("send", "--speed", "-1"),
+        ("replay", "--out", __file__),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_bad_use_and_nothing_is_made(
+    tmp_path: Path, command: str, option: str, value: str
+) -> None:
+    source = tmp_path / "readings.jsonl"
+    source.write_bytes(b"{}\n")
+    out = ["--out", str(tmp_path / "out")] if command == "replay" else []
+    env = {"VIGIE_BROKER": f"log://{tmp_path}/log"}
+    done = CliRunner().invoke(main, [command, str(source), *out, option, value], env=env)
+    assert done.exit_code == 2
+    assert option in done.output
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_options_of_recordings_are_refused_for_a_log(kept: Path, tmp_path: Path) -> None:
     result = replay(f"log://{kept}", tmp_path / "out", "--then", "2d")
     assert result.exit_code == 2

@@ -97,6 +97,23 @@ def test_a_copy_is_added_and_none_is_moved(
     assert set(then) <= set(brokers)
 
 
+def test_topics_of_another_number_all_follow_the_readings() -> None:
+    found = {name: topic._replace(partitions=4) for name, topic in GOOD.items()}
+    assert {drift.remedy for drift in drifts(SETTINGS, found)} == {"export VIGIE_PARTITIONS=4"}
+
+
+def test_an_embedded_log_of_another_number_of_partitions_is_told_and_left(tmp_path: Path) -> None:
+    env = {"VIGIE_BROKER": f"log://{tmp_path}/log", "VIGIE_PARTITIONS": "2"}
+    assert CliRunner().invoke(main, ["topics", "create"], env=env).exit_code == 0
+    env["VIGIE_PARTITIONS"] = "8"
+    for arguments, code in (["create"], 0), (["create", "--alter"], 1), (["check"], 1):
+        done = CliRunner().invoke(main, ["topics", *arguments], env=env)
+        assert done.exit_code == code
+        assert "has 2 partitions, the settings say 8; run `export VIGIE_PARTITIONS=2`" in done.output
+        assert "8 partitions each" not in done.output
+        assert "--alter`" not in done.output
+
+
 def test_an_embedded_log_is_made_checked_and_described(tmp_path: Path) -> None:
     def vigie(*arguments: str) -> tuple[int, str]:
         done = CliRunner().invoke(main, ["topics", *arguments], env={"VIGIE_BROKER": f"log://{tmp_path}/log"})

@@ -11,6 +11,7 @@ it is asked whether the partitions are still ours, and they do not go before the
 
 import asyncio
 import random
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -18,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
+from models.strict import ConfigurationError, Fault
 from models.wire import Reject, reject_body
 from streams import metrics
 from streams.crash_points import reach
@@ -67,12 +69,18 @@ async def until_available(write: Callable[[], Awaitable[T]]) -> T:
 
 
 def open_sink(settings: Settings) -> Sink:
-    """The sink that the settings name. Raises ConfigurationError when they lack something."""
+    """The sink that the settings name. Raises ConfigurationError when it is of no use."""
     if settings.sink == "influx":
         from streams.sinks.influx import InfluxSink  # half a second that the embedded worker is spared
 
         return InfluxSink.of(settings)
-    return SQLiteSink(settings.results_database())
+    path = settings.results_database()
+    try:
+        return SQLiteSink(path)
+    except (OSError, sqlite3.Error) as error:
+        remedy = "name another file with VIGIE_SQLITE_PATH, or mend its rights"
+        fault = Fault("settings", "sqlite_path", f"{path} is of no use ({error})", remedy)
+        raise ConfigurationError([fault]) from error
 
 
 class Gathering:

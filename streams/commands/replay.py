@@ -10,7 +10,7 @@ import msgspec
 
 from models.pipeline import Pipeline
 from models.plan import plan_record
-from models.strict import duration
+from models.strict import LONGEST, duration
 from streams.configuration import load_catalog, load_default_plan, load_plans, read
 from streams.ingest.clock import TICK_MILLISECONDS, stamp
 from streams.ingest.columns import parse_map
@@ -24,18 +24,24 @@ from streams.zones import zone
 
 
 class Duration(click.ParamType):
-    """A duration option such as 2d or 15min, in ms."""
+    """A duration option such as 2d or 15min, in ms; `least` is the shortest."""
 
     name = "duration"
+
+    def __init__(self, least: int = 0) -> None:
+        self.least = least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Milliseconds of the text; a usage error otherwise."""
         if isinstance(value, int):
             return value
         try:
-            return round(duration(str(value)) * 1000)
+            seconds = duration(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if not self.least / 1000 <= seconds <= LONGEST:
+            self.fail(f"{value} is out of range; give {self.least / 1000:g}s to ten years", param, ctx)
+        return round(seconds * 1000)
 
 
 def lines_of(sources: Iterable[str], map_file: Path | None) -> Iterator[Line]:
@@ -48,9 +54,14 @@ def lines_of(sources: Iterable[str], map_file: Path | None) -> Iterator[Line]:
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--map", "map_file", type=click.Path(path_type=Path, exists=True), help="Column map of a CSV.")
 @click.option("--plans", "plans_file", type=click.Path(path_type=Path, exists=True), help="Care plans.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the four files.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the four files.",
+)
 @click.option("--then", type=Duration(), help="Time that passes after a recording's last reading, e.g. 2d.")
-@click.option("--tick", type=Duration(), help="Received time between a recording's ticks [15min].")
+@click.option("--tick", type=Duration(least=1000), help="Received time between a recording's ticks [15min].")
 def command(
     sources: tuple[str, ...],
     map_file: Path | None,

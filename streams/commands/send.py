@@ -48,9 +48,13 @@ def send_to_log(records: Iterable[Stamped], settings: Settings, as_recorded: boo
 @click.option("--plans", "plans_file", type=click.Path(path_type=Path, exists=True), help="Care plans first.")
 @click.option("--to", "broker", help="Broker, instead of the settings' one.")
 @click.option("--as-recorded", is_flag=True, help="Stamp records with their own received time; send ticks.")
-@click.option("--speed", type=float, help="Pace: recorded seconds per second. As fast as it goes without.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Pace: recorded seconds per second. As fast as it goes without.",
+)
 @click.option("--then", type=Duration(), default=0, help="Time that passes after the last reading, e.g. 2d.")
-@click.option("--tick", type=Duration(), default=900_000, help="Received time between ticks.")
+@click.option("--tick", type=Duration(least=1000), default=900_000, help="Received time between ticks.")
 def command(
     sources: tuple[str, ...],
     map_file: Path | None,

@@ -30,8 +30,9 @@ def create(alter: bool) -> None:
     if folder is not None:
         log = Log(folder, partitions=settings.partitions)
         make_in_log(settings, log)
+        found = look_in_log(settings, log)
         log.close()
-        _tell(settings, [])
+        _tell(settings, drifts(settings, found), alter)
         return
     with _answered():
         from streams.kafka_topics import make_in_kafka

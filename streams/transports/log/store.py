@@ -31,7 +31,12 @@ class Log:
         if sync not in ("full", "normal"):
             raise ValueError(f"sync={sync}: choose full or normal")
         self.path, self.sync, self.default_partitions = Path(path), sync, partitions
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LogUnusable(
+                f"{self.path} cannot be made: {error.strerror}; name another folder, or mend its rights"
+            ) from error
         self._write, self._read = self.connect(), self.connect()
         self._mutex = threading.Lock()
         self._ids: dict[str, tuple[int, int]] = {}
