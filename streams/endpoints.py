@@ -73,6 +73,10 @@ class Endpoint(BaseModel):
     secret: SecretStr
     routes: list[str] = []
 
+    def takes(self, route: str) -> bool:
+        """Whether alerts of a plan's route go there."""
+        return not self.routes or route in self.routes
+
     @field_validator("url")
     @classmethod
     def _url(cls, url: str) -> str:

@@ -189,8 +189,7 @@ class Outbox:
             webhook_id = f"{envelope.alert_id}-{envelope.sequence}"
             for endpoint in self.endpoints.values():
                 place = partition, f"{partition}/{webhook_id}|{endpoint.name}".encode()
-                routed = not endpoint.routes or envelope.route in endpoint.routes
-                if not routed or place[1] in self.known.setdefault(partition, {}):
+                if not endpoint.takes(envelope.route) or place[1] in self.known.setdefault(partition, {}):
                     continue
                 if 0 <= milliseconds < (now - GIVE_UP_SECONDS) * 1000:  # -1: a record without a time
                     delivery = Delivery("expired", webhook_id, endpoint.name, milliseconds / 1000)

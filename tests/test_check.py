@@ -1,5 +1,6 @@
 """`vigie check` on real files: each fault is named with its key and its remedy, many at once all of them."""
 
+import base64
 import json
 import os
 import subprocess
@@ -387,6 +388,18 @@ PARSERS = {
     PLAN: lambda text, catalog: parse_plans(text, "file", catalog, {}, zone),
     MAP: lambda text, catalog: check_vitals(parse_map(text, "file"), catalog),
 }
+
+
+@pytest.mark.parametrize(("route", "told"), [("wrad", True), ("ward", False), ("", True)])
+def test_a_route_that_no_endpoint_takes_is_remarked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, route: str, told: bool
+) -> None:
+    secret = "whsec_" + base64.b64encode(bytes(32)).decode()
+    nurse = {"name": "nurse", "url": "https://nurse.example/", "secret": secret, "routes": ["ward"]}
+    monkeypatch.setenv("VIGIE_ENDPOINTS", json.dumps([nurse]))
+    (tmp_path / "p.toml").write_text(PLAN.replace("programme =", f'route = "{route}"\nprogramme ='))
+    text = check("--plans", str(tmp_path / "p.toml"), code=0)
+    assert (f"plan[p-1].route: no endpoint of the settings takes the route '{route}'" in text) == told
 
 
 def test_a_fault_is_one_line_whatever_a_name_holds() -> None:

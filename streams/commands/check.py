@@ -82,6 +82,13 @@ def check_plans(
             for plan in plans
             if (reason := excluded(plan.news2))
         ]
+        endpoints = settings.endpoints if settings is not None else []
+        found.notes += [
+            f"{file}: plan[{plan.patient}].route: no endpoint of the settings takes the route "
+            f"{plan.route!r}; its alerts are sent to nobody"
+            for plan in plans
+            if endpoints and not any(endpoint.takes(plan.route) for endpoint in endpoints)
+        ]
 
 
 def check_map(found: Findings, catalog: Catalog | None, file: Path) -> None:
