@@ -87,8 +87,8 @@ class Settings(KafkaAccess):
     @classmethod
     def _influx_token(cls, token: SecretStr | None) -> SecretStr | None:
         text = "" if token is None else token.get_secret_value()
-        if not text.isascii() or not text.isprintable():  # no header could carry it
-            raise ValueError("is not one line of ASCII; write what `vigie influx setup` has made")
+        if not text.isprintable() or not (text.isascii() or ":" in text):  # no header could carry it
+            raise ValueError("is no token, nor name:password on one line; write what `vigie influx setup` has made")
         return token
 
     @field_validator("console_password")
@@ -240,12 +240,12 @@ def _whole_faults(settings: Settings, file: str | None) -> list[Fault]:
     """Faults that no single setting shows."""
     source = file or "environment"
     faults = access_faults(settings, source)
-    if settings.influx_ca is not None:
-        try:
-            trusted("influx_ca", settings.influx_ca)
-        except ConfigurationError as error:
-            faults += error.faults
-    if settings.sink == "influx":
+    if settings.sink == "influx":  # who stores nothing may be without its secrets and certificates
+        if settings.influx_ca is not None:
+            try:
+                trusted("influx_ca", settings.influx_ca)
+            except ConfigurationError as error:
+                faults += error.faults
         for key in ("influx_url", "influx_org", "influx_bucket", "influx_token"):
             value = getattr(settings, key)
             if value is None or (isinstance(value, SecretStr) and not value.get_secret_value()):

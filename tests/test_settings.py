@@ -131,8 +131,8 @@ def test_a_secret_in_a_file_wins_over_toml_and_loses_to_the_environment(
         ("INFLUX_RAW_DAYS", "99999999999", "less than or equal", "in that range"),
         ("INFLUX_URL", "https://influx:99999", "is no web address", "https://host/path"),
         ("INFLUX_URL", "http://[::1", "is no web address", "https://host/path"),
-        ("INFLUX_TOKEN", "of two\nlines", "one line of ASCII", "influx setup"),
-        ("INFLUX_TOKEN", "clé", "one line of ASCII", "influx setup"),
+        ("INFLUX_TOKEN", "of two\nlines", "nor name:password on one line", "influx setup"),
+        ("INFLUX_TOKEN", "clé", "nor name:password on one line", "influx setup"),
         ("ENDPOINTS", "[" * 20_000, "is no JSON", '[{"name"'),
         ("ENDPOINTS", "[1]", "valid dictionary", '[{"name"'),
     ],
@@ -157,6 +157,10 @@ def test_an_endpoint_that_no_client_could_call_is_refused_before_it_stops_the_co
 )
 def test_brokers_are_taken_as_documented(broker: str) -> None:
     assert load_settings(broker=broker).broker == broker
+
+
+def test_the_writer_of_a_bucket_with_an_accent_comes_in() -> None:
+    assert load_settings(influx_token="télé-writer:word").secrets() == ["télé-writer:word"]
 
 
 def test_true_is_no_number_of_partitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,4 +216,6 @@ def test_a_folder_of_secrets_that_is_none_is_told(tmp_path: Path, monkeypatch: p
 
 
 def test_a_certificate_to_trust_that_is_not_there_is_told(tmp_path: Path) -> None:
-    assert "influx_ca: cannot be read" in told(influx_ca=tmp_path / "none", influx_url="https://influx")
+    given = {"influx_ca": tmp_path / "none", "influx_url": "https://influx"}
+    assert "influx_ca: cannot be read" in told(sink="influx", **given)
+    assert load_settings(sink="none", **given), "who stores nothing does without, as the console does"
