@@ -88,7 +88,9 @@ class Settings(KafkaAccess):
     def _influx_token(cls, token: SecretStr | None) -> SecretStr | None:
         text = "" if token is None else token.get_secret_value()
         if not text.isprintable() or not (text.isascii() or ":" in text):  # no header could carry it
-            raise ValueError("is no token, nor name:password on one line; write what `vigie influx setup` has made")
+            raise ValueError(
+                "is no token, nor name:password on one line; write what `vigie influx setup` has made"
+            )
         return token
 
     @field_validator("console_password")
