@@ -1,6 +1,5 @@
 """`vigie calibrate`: what a cohort's results teach, as one calibration record, and what was really spent."""
 
-import gzip
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,17 +12,10 @@ from streams.configuration import load_catalog, load_default_plan, load_plans
 from streams.evaluation import budget as spending
 from streams.evaluation import joint_budget, peaks, programme, spent
 from streams.evaluation.deployment import result_lines
-from streams.evaluation.report import as_text
+from streams.evaluation.recording import lines
+from streams.evaluation.report import BUDGET, as_text
 from streams.input import send_to_all
 from streams.settings import load_settings
-
-
-def lines(files: Iterable[Path]) -> Iterator[bytes]:
-    """The lines of files, plain or gzipped, without their ends."""
-    for path in files:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line in file:
-                yield line.rstrip(b"\n")
 
 
 def of_members(found: Iterable[bytes], members: set[bytes]) -> Iterator[bytes]:
@@ -48,6 +40,7 @@ def told(part: programme.Part) -> Iterator[str]:
         yield f"{part.name}: too few patient-weeks to promise {part.share:.3g}; replay more days"
 
 
+LONGEST = 3_660  # days
 path = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -55,11 +48,17 @@ path = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.argument("results", nargs=-1, type=path)
 @click.option(
     "--budget",
-    type=click.FloatRange(0.001, 70),
+    type=BUDGET,
     required=True,
     help="Learned alerts per patient-week, of all vitals that the programme watches, alone and together.",
 )
-@click.option("--days", default=14, show_default=True, help="How many of the last days to count.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, LONGEST),
+    default=14,
+    show_default=True,
+    help="How many of the last days to count.",
+)
 @click.option("--version", "version", default="1", show_default=True, help="Name of this calibration.")
 @click.option("--programme", "name", default=EVERYONE, show_default=True, help="For whom; wants --plans.")
 @click.option("--plans", "plans_file", type=path, help="Care plans.")
@@ -116,7 +115,7 @@ def command(
         )
         by_patient, first = spent.measured(known, days)
         told_alerts = [alert for alert in spent.alerts(bodies, first) if alert.patient in by_patient]
-    except (ValueError, OSError, EOFError) as error:
+    except ValueError as error:
         raise click.ClickException(f"results or alerts cannot be read: {error}") from error
     for part in made.parts:
         for sentence in told(part):
@@ -132,7 +131,10 @@ def command(
     record = msgspec.json.encode(calibration)
     click.echo(record.decode())
     if log:
-        with log.open("ab") as file:
-            file.write(record + b"\n")
+        try:
+            with log.open("ab") as file:
+                file.write(record + b"\n")
+        except OSError as error:
+            raise click.ClickException(f"--append: not appended: {error}; name another file") from error
     if send:
         click.echo(f"sent: {send_to_all(settings, record)}", err=True)

@@ -2,23 +2,48 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated, Literal
 
 import click
 import msgspec
 import numpy as np
 
 from models.calibration import EVERYONE
-from models.triage import SEVERITIES
+from models.triage import SEVERITIES, VERDICTS
 from models.verdicts.calibration import LikelihoodCalibration
 from models.verdicts.learner import Learner
 from models.verdicts.likelihood import Weights
 from streams.alerts import transitions
 from streams.evaluation.measures import auroc
+from streams.evaluation.recording import lines
+from streams.evaluation.report import shown
 from streams.input import send_to_all
 from streams.settings import load_settings
 from streams.verdicts import Alert, Case, prequential
 
 HEAVIEST = 5  # weights told on standard error
+Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+
+
+class Transition(msgspec.Struct):
+    """What learning reads of a transition (docs/contracts/records.md)."""
+
+    event: str
+    alert_id: str
+    sequence: int
+    programme: str
+    severity: Literal["low", "medium", "high"]
+    kind: str
+    rule: str
+    vital: str
+    received_at: str
+    features: dict[str, Number] | msgspec.UnsetType = msgspec.UNSET
+    verdict: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an alert that is closed without a verdict."""
+        if self.event == "closed" and self.verdict not in VERDICTS:
+            raise ValueError(f"Invalid verdict {self.verdict!r} of a closed alert")
 
 
 @click.command(name="learn")
@@ -36,7 +61,7 @@ def command(
     to standard output; alerts that open after it is in the log carry their likelihood and its reasons.
     """
     settings = load_settings(**({"broker": broker} if broker else {}))
-    bodies = (line for path in alerts for line in path.open("rb")) if alerts else transitions(settings)
+    bodies = lines(alerts) if alerts else transitions(settings)
     learner = Learner()
     cases = prequential(in_time(bodies, programme), learner)
     try:
@@ -58,12 +83,18 @@ def in_time(bodies: Iterable[bytes], programme: str) -> list[Alert]:
 
     Raises click.ClickException for what is no transition.
     """
-    try:
-        told = [msgspec.json.decode(body, type=Alert) for body in bodies]
-        told.sort(key=lambda alert: (alert["received_at"], alert["alert_id"], alert["sequence"]))
-        return [alert for alert in told if programme in (EVERYONE, alert["programme"])]
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
-        raise click.ClickException(f"alerts cannot be read: {error!r}; give alerts.jsonl files") from error
+    told: list[Alert] = []
+    for body in bodies:
+        try:
+            alert = msgspec.json.decode(body, type=Alert)
+            msgspec.convert(alert, Transition)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise click.ClickException(
+                f"alerts cannot be read: {error} in {body[:80]!r}; give alerts.jsonl files"
+            ) from error
+        told.append(alert)
+    told.sort(key=lambda alert: (alert["received_at"], alert["alert_id"], alert["sequence"]))
+    return [alert for alert in told if programme in (EVERYONE, alert["programme"])]
 
 
 def summary(cases: list[Case], learner: Learner, weights: Weights) -> str:
@@ -72,13 +103,14 @@ def summary(cases: list[Case], learner: Learner, weights: Weights) -> str:
     outcome = np.array([case.actionable for case in judged], bool)
     said = np.array([case.said for case in judged], float)
     grave = np.array([SEVERITIES.index(case.opening["severity"]) for case in judged], float)
+    one_kind = "" if 0 < outcome.sum() < len(outcome) else "; those foretold were all of one kind"
     heaviest = sorted(weights.weights.items(), key=lambda item: -abs(item[1].weight))[:HEAVIEST]
     return "\n".join(
         [
             f"{len(cases)} verdicts, {sum(case.actionable for case in cases)} actionable; "
             f"{len(learner.memory)} still count, memory was shortened {len(learner.drifts)} times",
-            f"area under the curve, each alert foretold before its verdict: {auroc(said, outcome):.3f} "
-            f"(severity alone {auroc(grave, outcome):.3f})",
+            f"area under the curve, each alert foretold before its verdict: {shown(auroc(said, outcome))} "
+            f"(severity alone {shown(auroc(grave, outcome))}{one_kind})",
             "heaviest: " + ", ".join(f"{name} {entry.weight:+.2f}" for name, entry in heaviest),
         ]
     )

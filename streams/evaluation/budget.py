@@ -86,6 +86,8 @@ def parse(line: str) -> Line:
         key, fields, time = line.split(" ")
         _, patient, vital = key.split(",")
         values = {k: float(v.removesuffix("i")) for k, v in (f.split("=") for f in fields.split(","))}
+        if not 0 <= int(time) < 2**63 or not all(map(math.isfinite, values.values())):
+            raise ValueError("a number out of range")
         return Line(patient.split("=")[1], vital.split("=")[1], int(time) // NANOSECONDS, values)
     except (ValueError, IndexError) as error:
         raise ValueError(f"no trend line of `vigie replay`: {line[:80]}") from error

@@ -19,7 +19,7 @@ from streams.evaluation import budget as spending
 from streams.evaluation import cohort, programme, recorded, rivals
 from streams.evaluation.cohort import Cohort
 from streams.evaluation.journey import Found, run
-from streams.evaluation.report import Curve, Plot, Row, Table, tell
+from streams.evaluation.report import BUDGET, COUNT, PERCENT, SEED, Curve, Plot, Row, Table, tell
 
 BUDGETS: Final = (0.05, 0.1)
 WITHIN: Final = 7.0  # days in which an event must be found
@@ -253,10 +253,12 @@ def perturbation(trial: Trial, budget: float, percent: float, repeats: int) -> T
 
 
 @click.command(name="drift")
-@click.option("--patients", default=400, show_default=True, help="Patients of each cohort.")
-@click.option("--seed", default=1, show_default=True, help="Which cohorts; no two seeds share one.")
+@click.option("--patients", type=COUNT, default=400, show_default=True, help="Patients of each cohort.")
+@click.option(
+    "--seed", type=SEED, default=1, show_default=True, help="Which cohorts; no two seeds share one."
+)
 @click.option("--vital", "names", multiple=True, type=click.Choice(list(SIGNALS)), help="Only these.")
-@click.option("--budget", "budgets", multiple=True, type=float, default=BUDGETS, show_default=True)
+@click.option("--budget", "budgets", multiple=True, type=BUDGET, default=BUDGETS, show_default=True)
 @click.option(
     "--minutes",
     type=click.Choice(["1", "5", "15", "60"]),
@@ -264,7 +266,7 @@ def perturbation(trial: Trial, budget: float, percent: float, repeats: int) -> T
     show_default=True,
     help="Between two heart rates.",
 )
-@click.option("--perturb", type=click.FloatRange(0, 90), help="Repeat, parameters moved by up to ± %.")
+@click.option("--perturb", type=PERCENT, help="Repeat, parameters moved by up to ± %.")
 @click.option("--repeats", type=click.IntRange(2), default=15, help="How often --perturb repeats.")
 @click.option(
     "--data",
@@ -295,7 +297,9 @@ def command(
     catalog = load_catalog()
     plan = load_default_plan(None, catalog)
     if data is not None:
-        tell("drift", [recorded.measure(data, plan, budget) for budget in budgets], [], out)
+        measured = [recorded.measure(data, plan, budget) for budget in budgets]
+        notes = dict.fromkeys(note for _, told_of in measured for note in told_of)
+        tell("drift", [table for table, _ in measured], [], out, list(notes))
         return
     told, tables = [], []
     for name in names or tuple(SIGNALS):

@@ -21,13 +21,14 @@ from models.news2 import News2
 from models.plan import Plan
 from streams.configuration import load_catalog, load_default_plan
 from streams.evaluation.measures import auroc, best_event_1, roc
-from streams.evaluation.play import Played, fields_of, instant, play, reading
+from streams.evaluation.play import Played, fields_of, instant, not_taken, play, reading
 from streams.evaluation.recording import Skipped, every, number, rows
 from streams.evaluation.report import Curve, Plot, Row, Table, options, perturbations, tell
 
 ADMISSION: Final = 1_325_376_000_000  # 2012-01-01T00:00:00Z, for every stay: only minutes are known
 FROM, UNTIL = 24 * 3_600_000, 48 * 3_600_000
 LONGEST: Final = 2880  # minutes of a stay that the recording holds
+COMA: Final = (3, 15)  # what a Glasgow coma score can be
 DIED: Final = "In-hospital_death"
 FIXED: Final = (
     "NEWS2 is a published chart and the limits are a clinician's: nothing learned or tuned decides here, so "
@@ -59,6 +60,8 @@ def records(paths: list[Path], skipped: Skipped) -> Iterator[bytes]:
                 minute, value = number(row["minute"]), number(row["value"])
                 if minute is None or value is None or not 0 <= minute <= LONGEST:
                     skipped["vitals without a minute of 0 to 2880 or a number"] += 1
+                elif row["param"] == "GCS" and value != -1 and not COMA[0] <= value <= COMA[1]:
+                    skipped["coma scores outside 3 to 15"] += 1
                 elif value != -1:
                     found.append((int(minute), row["RecordID"], row["param"], value))
     found.sort(key=itemgetter(0))
@@ -129,6 +132,8 @@ def command(data: Path, out: Path | None, perturb: float | None, repeats: int, s
     stays = outcomes(files, skipped)
     played = play(records(vitals, skipped), plan(), keep=("score",))
     told = between(played)
+    if strangers := told.keys() - stays.keys():
+        skipped["stays with a score that no outcome names"] = len(strangers)
     judged = sorted(stay for stay in stays if stay in told)
     died = np.array([number(stays[stay][DIED]) == 1 for stay in judged], bool)
     columns: dict[str, list[float]] = {
@@ -159,6 +164,7 @@ def command(data: Path, out: Path | None, perturb: float | None, repeats: int, s
         ["scores between 24 and 48 h", len(parts)],
         ["parts in a score, mean (of 7)", float(np.mean(parts)) if parts else math.nan],
     ]
+    facts += [[f"not accepted: {why}", n] for why, n in not_taken(ledger).items()]
     facts += [[what, n] for what, n in sorted(skipped.items())]
     title = "Death in hospital, scores between 24 and 48 h"
     tables = [

@@ -20,7 +20,7 @@ from streams.configuration import load_catalog
 from streams.evaluation.cohort import DAY, START, Floats
 from streams.evaluation.joint_budget import Scored, Told, calibrate, opened, told
 from streams.evaluation.joint_cohort import VITALS, plan, run, values
-from streams.evaluation.report import Curve, Plot, Row, Table, perturbations, repeated, tell
+from streams.evaluation.report import BUDGET, COUNT, Curve, Plot, Row, Table, perturbations, repeated, tell
 
 SHIFTS: Final = (0.5, 1.0, 1.5, 2.0)  # deviations
 CURVE: Final = 1.5  # the shift of the curve, and of --perturb
@@ -183,8 +183,8 @@ def perturbation(trial: Trial, percent: float, repeats: int) -> Table:
 
 
 @click.command(name="joint")
-@click.option("--patients", default=40, show_default=True, help="Patients of each cohort.")
-@click.option("--budget", default=0.1, show_default=True, help="False alarms per patient-week.")
+@click.option("--patients", type=COUNT, default=40, show_default=True, help="Patients of each cohort.")
+@click.option("--budget", type=BUDGET, default=0.1, show_default=True, help="False alarms per patient-week.")
 @perturbations
 @click.option(
     "--out",

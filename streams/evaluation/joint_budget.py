@@ -37,6 +37,8 @@ def parse(line: bytes) -> Line:
         _, patient, vital = (tag.rpartition("=")[2] for tag in key.split(","))
         values = dict(field.split("=") for field in fields.split(","))
         departure, score = float(values["departure"]), float(values.get("score", "nan"))
+        if not 0 <= int(time) < 2**63 or math.isinf(score):
+            raise ValueError("a number out of range")
         return Line(patient, vital, int(time) // HOUR_NANOSECONDS, departure, score)
     except (ValueError, KeyError) as error:
         raise ValueError(f"no joint line of `vigie replay`: {line[:80]!r}") from error

@@ -25,8 +25,18 @@ from streams.evaluation.numenta import (
     score,
     tally,
 )
-from streams.evaluation.play import instant, play, reading
-from streams.evaluation.report import Curve, Plot, Row, Table, need, options, repeated, tell
+from streams.evaluation.play import instant, not_taken, play, reading
+from streams.evaluation.report import (
+    PERCENT,
+    SEED,
+    Curve,
+    Plot,
+    Row,
+    Table,
+    options,
+    repeated,
+    tell,
+)
 
 THRESHOLD: Final = 4.2
 SWEEP: Final = tuple(np.arange(3.0, 7.01, 0.25).tolist())  # thresholds of the curve and of the halves
@@ -68,10 +78,10 @@ def records(files: list[File]) -> list[bytes]:
 
 
 class Detections(NamedTuple):
-    """Indices of the readings at which alerts open, for each file; readings that were not taken."""
+    """Indices of the readings at which alerts open, for each file; readings not taken, by why."""
 
     found: list[np.ndarray]
-    refused: int
+    refused: dict[str, int]
 
 
 def detections(
@@ -92,26 +102,22 @@ def detections(
         if alert["event"] == "opened":
             file = int(alert["patient"].removeprefix("p-"))
             found[file].append(places[file][alert["measured_at"], alert["value"]])
-    return Detections(
-        [np.array(sorted(indices), int) for indices in found], len(told) - played.ledger.accepted
-    )
+    return Detections([np.array(sorted(indices), int) for indices in found], not_taken(played.ledger))
 
 
 @click.command(name="nab")
 @options
-@click.option("--perturb", type=click.FloatRange(0, 90), help="Repeat, parameters moved by up to ± %.")
+@click.option("--perturb", type=PERCENT, help="Repeat, parameters moved by up to ± %.")
 @click.option("--repeats", type=click.IntRange(2), default=40, help="How often --perturb repeats.")
-@click.option("--seed", type=int, default=1, help="Of --perturb, of random halves and of the bootstrap.")
+@click.option("--seed", type=SEED, default=1, help="Of --perturb, of random halves and of the bootstrap.")
 def command(data: Path, out: Path | None, perturb: float | None, repeats: int, seed: int) -> None:
     """The acute baseline on the Numenta Anomaly Benchmark (combined_windows.json, data/) or a part of it."""
-    need(labels_of(data))
     files, notes = load(data)
     if not files:
         raise click.UsageError(f"--data: {labels_of(data).name} names no file below {data / 'data'}")
     told = records(files)
     ours = detections(files, told)
-    if ours.refused:
-        notes.append(f"{ours.refused} rows repeat one of the same time, or come too late, and are not taken")
+    notes += [f"{count} rows are not taken by the pipeline: {why}" for why, count in ours.refused.items()]
     found = {
         f"Vigie, threshold {THRESHOLD}": ours.found,
         **{name: at_its_best(files, detector) for name, detector in DETECTORS.items()},

@@ -40,6 +40,8 @@ def episodes(scores: np.ndarray, threshold: float) -> np.ndarray:
 def fixed_limits(file: File) -> np.ndarray:
     """Distance from the mean of the first READY readings in their standard deviations; no learning after."""
     basis = file.values[:READY]
+    if not len(basis):
+        return basis
     return np.abs(file.values - basis.mean()) / (basis.std() + 1e-9)
 
 

@@ -4,16 +4,17 @@ combined_windows.json, or labels/combined_windows.json     {"group/name.csv": [[
 data/group/name.csv, or name.csv.gz                        timestamp,value
 """
 
-import json
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import click
+import msgspec
 import numpy as np
 
-from streams.evaluation.recording import Skipped, number, rows
+from streams.evaluation.recording import YEARS, Skipped, number, rows
+from streams.evaluation.report import need
 
 PROFILES: Final = {"standard": (0.11, 1.0), "low-FP": (0.22, 1.0), "low-FN": (0.11, 2.0)}  # A_fp, A_fn
 LABELS: Final = ("combined_windows.json", "labels/combined_windows.json")
@@ -45,21 +46,36 @@ def load(root: Path) -> Folder:
 
     Raises a usage error that names a file that is not of the format.
     """
-    labels: Mapping[str, list[list[str]]] = json.loads(labels_of(root).read_text())
+    labels = _labels(labels_of(root))
     paths = {_name(path, root): path for suffix in (".csv.gz", ".csv") for path in _below(root, suffix)}
     files, skipped = [], Skipped()
     for name in sorted(labels.keys() & paths.keys()):
         seconds, values = _read(paths[name], skipped)
-        windows = [_window(seconds, _second(a), _second(b)) for a, b in labels[name]]
-        skipped["windows hold no row"] += windows.count(None)
+        windows = [_window(seconds, begin, end) for begin, end in labels[name]]
+        skipped["windows hold no row and are left out"] += windows.count(None)
         files.append(File(name, values, seconds, sorted(window for window in windows if window is not None)))
     missing, unlabelled = sorted(labels.keys() - paths.keys()), sorted(paths.keys() - labels.keys())
-    notes = [f"{count} {what} and are left out" for what, count in skipped.items() if count]
+    notes = [f"{count} {what}" for what, count in skipped.items() if count]
     if missing:
         notes.append(f"{len(missing)} labelled files are not there: {_some(missing)}")
     if unlabelled:
         notes.append(f"{len(unlabelled)} files have no labels and are not scored: {_some(unlabelled)}")
     return Folder(files, notes)
+
+
+def _labels(path: Path) -> dict[str, list[tuple[int, int]]]:
+    """The windows of each file, from second to second. Raises a usage error that says what is none."""
+    try:
+        told = msgspec.json.decode(need(path).read_text("utf-8-sig"), type=dict[str, list[tuple[str, str]]])
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        wanted = '{"group/name.csv": [["first time", "last time"], ...]}'
+        raise click.UsageError(f"--data: {path.name}: {error}; it wants {wanted}") from error
+    try:
+        return {
+            name: [(_second(begin), _second(end)) for begin, end in windows] for name, windows in told.items()
+        }
+    except ValueError as error:
+        raise click.UsageError(f"--data: {path.name}: {error}; write times as 2014-04-10 07:15:00") from error
 
 
 def _below(root: Path, suffix: str) -> list[Path]:
@@ -75,25 +91,29 @@ def _some(names: list[str]) -> str:
 
 
 def _read(path: Path, skipped: Skipped) -> tuple[np.ndarray, np.ndarray]:
-    """(epoch seconds int64 (n,), values float64 (n,)) of the rows of a file that have both."""
+    """(epoch seconds int64 (n,), values float64 (n,)) of the rows of a file that have both, in time."""
     seconds, values = [], []
     for row in rows(path, ("timestamp", "value"), skipped):
         value = number(row["value"])
         try:
             second = _second(row["timestamp"])
         except ValueError:
-            skipped["rows have no time"] += 1
+            skipped["rows have no time and are left out"] += 1
             continue
         if value is None:
-            skipped["rows have no number"] += 1
+            skipped["rows have no number and are left out"] += 1
             continue
         seconds.append(second)
         values.append(value)
-    return np.array(seconds, np.int64), np.array(values, float)
+    order = np.argsort(np.array(seconds, np.int64), kind="stable")
+    skipped["rows stand before an earlier one and are put in order"] += int((np.diff(seconds) < 0).sum())
+    return np.array(seconds, np.int64)[order], np.array(values, float)[order]
 
 
 def _second(text: str) -> int:
     moment = datetime.fromisoformat(text)
+    if not YEARS[0] <= moment.year <= YEARS[1]:
+        raise ValueError(f"{text!r} is not in the years {YEARS[0]} to {YEARS[1]}")
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
@@ -102,9 +122,8 @@ def _window(seconds: np.ndarray, begin: int, end: int) -> tuple[int, int] | None
 
     The last row is the first one of the end's own second, as Numenta's scorer leaves a window there.
     """
-    ordered = np.maximum.accumulate(seconds) if len(seconds) else seconds
-    first, last = (int(i) for i in np.searchsorted(ordered, (begin, end)))
-    last -= last == len(ordered) or ordered[last] != end
+    first, last = (int(i) for i in np.searchsorted(seconds, (begin, end)))
+    last -= last == len(seconds) or seconds[last] != end
     return (first, last) if first <= last else None
 
 

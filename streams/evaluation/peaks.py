@@ -8,6 +8,7 @@ window at the window's highest score: exact where a window holds one reading, el
 from __future__ import annotations
 
 import itertools
+import math
 from array import array
 from typing import Final, NamedTuple
 
@@ -52,6 +53,8 @@ class Windows:
             _, patient, vital = (tag.rpartition("=")[2] for tag in key.split(","))
             *_, readings, score = (field.rpartition("=")[2] for field in fields.split(","))
             row = int(time), int(readings.removesuffix("i")), float(score)
+            if not (0 <= row[0] < 2**63 and 0 <= row[1] < 2**63 and math.isfinite(row[2])):
+                raise ValueError("a number out of range")
         except ValueError as error:
             raise ValueError(f"no baseline line of `vigie replay`: {line[:80]!r}") from error
         blank = array("q"), array("q"), array("d")
@@ -114,5 +117,5 @@ def calibrate(table: Peaks, budget: float) -> tuple[float, Spent]:
     while high - low > 0.005:
         middle = (low + high) / 2
         low, high = (middle, high) if spent(table, middle).bound > budget else (low, middle)
-    threshold = round(np.ceil(high * 100) / 100, 2)
+    threshold = math.ceil(high * 100) / 100
     return threshold, spent(table, threshold)

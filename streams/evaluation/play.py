@@ -79,6 +79,12 @@ def play(
     return Played(alerts, lines, pipeline.ledger)
 
 
+def not_taken(ledger: Ledger) -> dict[str, int]:
+    """How many readings were not accepted, by why."""
+    told = {"duplicate": ledger.duplicate, "late": ledger.late, **ledger.rejected}
+    return {why: count for why, count in told.items() if count}
+
+
 def fields_of(line: str) -> tuple[dict[str, str], dict[str, float], int]:
     """(tags, fields, time in ms) of a result line."""
     key, fields, nanoseconds = line.split(" ")

@@ -4,8 +4,9 @@ import csv
 import gzip
 import math
 import zlib
+from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
@@ -65,6 +66,22 @@ def rows(path: Path, columns: tuple[str, ...], skipped: Skipped) -> Iterator[dic
                 yield {name: cell or "" for name, cell in row.items() if name is not None}
     except (OSError, EOFError, zlib.error) as error:
         raise click.UsageError(f"--data: {path.name} cannot be read to its end: {error}") from error
+
+
+def lines(files: Iterable[Path]) -> Iterator[bytes]:
+    """The lines of files, plain or gzipped, without their ends; empty ones are passed over.
+
+    Raises click.ClickException that names a file that cannot be read to its end.
+    """
+    for path in files:
+        try:
+            with gzip.open(path) if path.suffix == GZIPPED else path.open("rb") as file:
+                for n, line in enumerate(file):
+                    whole = line.removeprefix(BOM_UTF8) if n == 0 else line
+                    if whole.strip():
+                        yield whole.rstrip(b"\r\n")
+        except (OSError, EOFError, zlib.error) as error:
+            raise click.ClickException(f"{path.name} cannot be read to its end: {error}") from error
 
 
 def number(text: str) -> float | None:

@@ -55,6 +55,23 @@ class Plot(NamedTuple):
     curves: list[Curve]
 
 
+class Real(click.FloatRange):
+    """A number of a range; what is none (NaN) lies in no range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Fails with a usage error that names the range."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
+
+
+PERCENT: Final = Real(0, 90)
+BUDGET: Final = Real(0.001, 70)  # alerts per patient-week
+COUNT: Final = click.IntRange(1)
+SEED: Final = click.IntRange(0)
+
+
 def options(function: Command) -> Command:
     """The options that all evaluations share: --data and --out."""
     folder = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -65,11 +82,10 @@ def options(function: Command) -> Command:
 
 def perturbations(function: Command) -> Command:
     """The options of an evaluation that is repeated with whatever was learned or tuned moved at once."""
-    percent = click.FloatRange(0, 90)
     for option in (
-        click.option("--seed", type=int, default=1, help="Of --perturb."),
+        click.option("--seed", type=SEED, default=1, help="Of --perturb."),
         click.option("--repeats", type=click.IntRange(2), default=10, help="How often --perturb repeats."),
-        click.option("--perturb", type=percent, help="Repeat, parameters moved by up to ± %."),
+        click.option("--perturb", type=PERCENT, help="Repeat, parameters moved by up to ± %."),
     ):
         function = option(function)
     return function
@@ -95,7 +111,8 @@ def tell(
 ) -> None:
     """Print the tables and notes; write NAME.json and a plot per file into `out` when it is given.
 
-    The JSON also says what was asked, of which version, and on what it was tuned.
+    The JSON also says what was asked, of which version, and on what it was tuned. Raises a usage error when
+    `out` cannot be written; the figures are printed by then.
     """
     for table in tables:
         click.echo(as_text(table))
@@ -103,7 +120,6 @@ def tell(
         click.echo(note)
     if out is None:
         return
-    out.mkdir(parents=True, exist_ok=True)
     asked = click.get_current_context().params
     told = {
         "evaluation": name,
@@ -119,9 +135,13 @@ def tell(
         "curves": {plot.title: {c.name: _points(c) for c in plot.curves} for plot in plots},
     }
     text = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
-    (out / f"{name}.json").write_text(text + "\n", "utf-8")
-    for number, plot in enumerate(plots, 1):
-        (out / f"{name}-{number}.svg").write_text(_svg(plot), "utf-8")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"{name}.json").write_text(text + "\n", "utf-8")
+        for number, plot in enumerate(plots, 1):
+            (out / f"{name}-{number}.svg").write_text(_svg(plot), "utf-8")
+    except OSError as error:
+        raise click.UsageError(f"--out: cannot be written: {error}; name another folder") from error
 
 
 def _defined(cell: Any) -> Any:
@@ -138,7 +158,8 @@ def _row(table: Table, row: Row) -> dict[str, Any]:
     return {name: _defined(cell) for name, cell in zip(table.columns, row, strict=True)}
 
 
-def _shown(cell: str | int | float) -> str:
+def shown(cell: str | int | float) -> str:
+    """A cell as the terminal shows it; - where it is undefined."""
     if isinstance(cell, float) and math.isnan(cell):
         return "-"  # undefined, such as a rate of nothing
     return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
@@ -146,7 +167,7 @@ def _shown(cell: str | int | float) -> str:
 
 def as_text(table: Table) -> str:
     """The table as the terminal shows it."""
-    rows = [table.columns, *([_shown(cell) for cell in row] for row in table.rows)]
+    rows = [table.columns, *([shown(cell) for cell in row] for row in table.rows)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     lines = [
         "  ".join(
@@ -158,14 +179,16 @@ def as_text(table: Table) -> str:
 
 
 def _svg(plot: Plot) -> str:
-    """The plot as a small SVG: axes from 0, a legend, one polyline per curve."""
+    """The plot as a small SVG: axes from 0 or what is less, a legend, one polyline per curve."""
     points = [point for curve in plot.curves for point in curve.points if all(map(math.isfinite, point))]
     right = max((x for x, _ in points), default=1.0) or 1.0
-    top = max((y for _, y in points), default=1.0) or 1.0
+    bottom = min((0.0, *(y for _, y in points)))
+    top = max((y for _, y in points), default=1.0)
+    top = top if top > bottom else bottom + 1.0
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = MARGIN + x / right * (WIDTH - 2 * MARGIN)
-        return across, HEIGHT - MARGIN - y / top * (HEIGHT - 2 * MARGIN)
+        return across, HEIGHT - MARGIN - (y - bottom) / (top - bottom) * (HEIGHT - 2 * MARGIN)
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
@@ -176,11 +199,12 @@ def _svg(plot: Plot) -> str:
         f'<text x="{MARGIN}" y="{MARGIN - 12}">{escape(plot.y)}</text>',
     ]
     for share in (0.25, 0.5, 0.75, 1.0):
-        x, y = place(share * right, share * top)
+        level = bottom + share * (top - bottom)
+        x, y = place(share * right, level)
         parts.append(
             f'<text x="{x}" y="{HEIGHT - MARGIN + 16}" text-anchor="middle">{share * right:.3g}</text>'
         )
-        parts.append(f'<text x="{MARGIN - 6}" y="{y + 4}" text-anchor="end">{share * top:.3g}</text>')
+        parts.append(f'<text x="{MARGIN - 6}" y="{y + 4}" text-anchor="end">{level:.3g}</text>')
     for i, curve in enumerate(plot.curves):
         colour, left = COLOURS[i % len(COLOURS)], WIDTH - MARGIN - 180
         finite = (point for point in curve.points if all(map(math.isfinite, point)))

@@ -6,7 +6,7 @@ are days on which a patient measured anything, from the windows of local days.
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -28,7 +28,7 @@ class Told(msgspec.Struct):
     kind: str
     rule: str
     vital: str
-    severity: str
+    severity: Literal["low", "medium", "high"]
     received_at: str
     programme: str = ""
     previous_severity: str | None = None
@@ -56,12 +56,18 @@ def reaches(told: Told) -> bool:
 
 
 def measured(lines: Iterable[bytes], days: int) -> tuple[dict[str, int], int]:
-    """(days with a reading of each patient among the last `days`, the first day that counts)."""
+    """(days with a reading of each patient among the last `days`, the first day that counts).
+
+    Raises ValueError for a window line that is none.
+    """
     seen: set[tuple[str, int]] = set()
     for line in lines:
         if line.startswith(b"window,") and b",window=1d " in line:
-            key, _, time = line.decode("ascii").split(" ")
-            seen.add((key.split(",")[1].removeprefix("patient="), int(time) // NANOSECONDS))
+            try:
+                key, _, time = line.decode("ascii").split(" ")
+                seen.add((key.split(",")[1].removeprefix("patient="), int(time) // NANOSECONDS))
+            except ValueError as error:
+                raise ValueError(f"no window line of `vigie replay`: {line[:80]!r}") from error
     first = max((day for _, day in seen), default=0) - days + 1
     return dict(Counter(patient for patient, day in seen if day >= first)), first
 
@@ -72,10 +78,12 @@ def alerts(bodies: Iterable[bytes], first: int) -> list[Alert]:
     for body in bodies:
         try:
             told = msgspec.json.decode(body, type=Told)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ValueError(f"no transition of `vigie replay`: {error}") from error
         if reaches(told):
-            at = int(parse_times([told.received_at])[0][0])
+            [at], _, [good] = parse_times([told.received_at])
+            if not good:
+                raise ValueError(f"no transition of `vigie replay`: received_at {told.received_at!r}")
             if at // DAY_MILLISECONDS >= first:
                 out.append(Alert(told.programme, told.kind, told.rule, told.vital, told.patient))
     return out

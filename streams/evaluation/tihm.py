@@ -20,7 +20,7 @@ from streams.evaluation import tihm_days as by_day
 from streams.evaluation.measures import agreement, auroc, average_precision, precision_recall
 from streams.evaluation.play import Played, play
 from streams.evaluation.recording import Skipped
-from streams.evaluation.report import Curve, Plot, Row, Table, options, perturbations, repeated, tell
+from streams.evaluation.report import Curve, Plot, Row, Table, options, perturbations, repeated, shown, tell
 from streams.evaluation.tihm_days import Day, Reading
 
 CHANNELS: Final = {
@@ -45,6 +45,7 @@ LEARNED: Final = (
     "muscle-mass",
 )
 PULSE: Final = {"heart-rate": "resting-heart-rate"}  # one a day: followed by days, not by nights
+KINDS: Final[dict[str, tuple[str, ...]]] = {**CHANNELS, "Agitation": (*LEARNED, *PULSE)}
 METRONOME: Final = 7  # an alert each so many patient-days
 DEVIATIONS: Final = 3.0  # from which on a baseline beside ours alerts: the usual rule
 DAYS_AFTER: Final = 4 * 86_400_000  # ms until the last days are told
@@ -168,7 +169,7 @@ def channel(recording: Recording, kind: str) -> tuple[Table, Plot]:
 
 def agitation(recording: Recording) -> tuple[Table, Plot]:
     """How the day's highest learned score ranks the days on which agitation was verified."""
-    vitals = (*LEARNED, *PULSE)
+    vitals = KINDS["Agitation"]
     days = by_day.units(recording.readings, vitals)
     verified = recording.verified("Agitation", days)
     own = by_day.learned(recording.own.lines, daily(vitals))
@@ -187,7 +188,7 @@ def agitation(recording: Recording) -> tuple[Table, Plot]:
     share = len(verified) / len(days) if days else float("nan")
     rows.append(["chance", len(days), len(verified), 0.5, share])
     load = by_day.workload(recording.own.alerts, daily(vitals), days)
-    title = f"Agitation from vitals alone (untuned; {load:.3f} alerts per patient-week)"
+    title = f"Agitation from vitals alone (untuned; {shown(load)} alerts per patient-week)"
     table = Table(title, ["highest score of the day", "days", "agitation", *AREAS], rows)
     return table, Plot("TIHM, agitation from vitals alone", "recall", "precision", curves)
 
@@ -200,25 +201,38 @@ def facts(recording: Recording) -> Table:
     rows: list[Row] = [[fate, getattr(ledger, fate)] for fate in ("accepted", "duplicate", "late")]
     rows += [[f"rejected: {reason}", n] for reason, n in ledger.rejected.items()]
     rows += [[what, n] for what, n in sorted(recording.skipped.items())]
+    rows += [[what, n] for what, n in not_judged(recording).items() if n]
     rows.append(["shipped plan: alerts", len(opened)])
     rows.append(["of them silence", sum(alert["kind"] == "silence" for alert in opened)])
     rows.append(["of them retrospective", sum(alert["retrospective"] for alert in opened)])
     return Table("Recording", ["what", "how many"], rows)
 
 
+def not_judged(recording: Recording) -> dict[str, int]:
+    """The labels that no table counts, by why."""
+    days = {kind: by_day.units(recording.readings, vitals) for kind, vitals in KINDS.items()}
+    return {
+        f"labels of other kinds than {', '.join(KINDS)}": sum(
+            len(labels) for kind, labels in recording.labels.items() if kind not in KINDS
+        ),
+        "labels on days without a reading of their kind": sum(
+            len(recording.labels.get(kind, set()) - set(known)) for kind, known in days.items()
+        ),
+    }
+
+
 def perturbation(recording: Recording, percent: float, repeats: int, seed: int) -> Table:
     """Areas of the patient's own normal with all parameters of change over days moved at once."""
     chance = np.random.default_rng(seed)
-    kinds: dict[str, tuple[str, ...]] = {**CHANNELS, "Agitation": (*LEARNED, *PULSE)}
     figures = []
     for _ in range(repeats):
         lines = recording.learn(perturbed(chance, percent)).lines
         row: list[float] = []
-        for kind, vitals in kinds.items():
+        for kind, vitals in KINDS.items():
             days = by_day.units(recording.readings, vitals)
             row += areas(by_day.learned(lines, daily(vitals)), days, recording.verified(kind, days))
         figures.append(row)
-    columns = [f"{kind}, {area}" for kind in kinds for area in AREAS]
+    columns = [f"{kind}, {area}" for kind in KINDS for area in AREAS]
     title = f"Own normal: all parameters of change over days ±{percent:g} %, {repeats} times, seed {seed}"
     return repeated(title, columns, figures)
 

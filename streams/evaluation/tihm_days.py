@@ -26,6 +26,7 @@ from streams.ingest.columns import parse_map
 from streams.ingest.sources import read_source
 
 ENGLAND: Final = ZoneInfo("Europe/London")
+PHYSIOLOGY: Final = ("patient_id", "date", "device_type", "value", "unit")
 Day = tuple[str, str]
 """(patient, local day)."""
 KNOWN: Final = 5  # readings of a series before a baseline beside ours says anything of it
@@ -70,6 +71,7 @@ def records(folder: Path) -> list[tuple[int, bytes]]:
     """
     path = INFRA / "maps" / "tihm.toml"
     source = either(folder / "Physiology.csv")
+    next(rows(source, PHYSIOLOGY, Skipped()), None)  # an empty file has no column
     try:
         found = [line.value for line in read_source(str(source), parse_map(read(path), path.name))]
     except (OSError, EOFError) as error:

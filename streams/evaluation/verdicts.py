@@ -23,7 +23,7 @@ from streams.configuration import load_catalog
 from streams.evaluation import nurses, tihm_verdicts
 from streams.evaluation.measures import auroc
 from streams.evaluation.refit import Refit
-from streams.evaluation.report import Curve, Plot, Row, Table, repeated, tell
+from streams.evaluation.report import COUNT, PERCENT, SEED, Curve, Plot, Row, Table, repeated, tell
 from streams.evaluation.rounds import rounds
 from streams.evaluation.verdict_seeds import ADWIN, ONLINE, REFIT, WITHOUT, compared
 from streams.verdicts import Alert, Case, prequential
@@ -225,10 +225,12 @@ def perturbation(title: str, transitions: list[Alert], percent: float, repeats: 
     "--data", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of TIHM, too."
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for JSON and plots.")
-@click.option("--patients", default=60, show_default=True, help="Of the simulated ward.")
-@click.option("--days", default=120, show_default=True, help="Of the simulation.")
-@click.option("--seed", default=(11,), show_default=True, multiple=True, help="Of ward and nurses.")
-@click.option("--perturb", type=click.FloatRange(0, 90), help="Repeat, parameters moved by up to ± %.")
+@click.option("--patients", type=COUNT, default=60, show_default=True, help="Of the simulated ward.")
+@click.option("--days", type=COUNT, default=120, show_default=True, help="Of the simulation.")
+@click.option(
+    "--seed", type=SEED, default=(11,), show_default=True, multiple=True, help="Of ward and nurses."
+)
+@click.option("--perturb", type=PERCENT, help="Repeat, parameters moved by up to ± %.")
 @click.option("--repeats", type=click.IntRange(2), default=10, help="How often --perturb repeats.")
 def command(
     data: Path | None,

@@ -27,7 +27,7 @@ from river import anomaly, stats
 from models.calibration import LEAST_THRESHOLD, Calibration, of_vital
 from models.plan import Baseline, Plan
 from models.score.slow_parameters import perturbed
-from streams.evaluation.play import fields_of, play, reading
+from streams.evaluation.play import Played, fields_of, not_taken, play, reading
 from streams.evaluation.recording import Skipped, day, either, moment, number, rows
 from streams.evaluation.report import Curve, Plot, Row, Table, options, perturbations, repeated, tell
 
@@ -97,7 +97,7 @@ class ByPipeline(NamedTuple):
     def alarms(self, threshold: float) -> Alarms:
         """At a threshold of the score, as a calibration would set it."""
         changes: dict[str, list[tuple[str, bool]]] = defaultdict(list)
-        for alert in self._play(threshold)[0]:
+        for alert in self._play(threshold).alerts:
             changes[alert["patient"]].append((alert["measured_at"], alert["event"] == "opened"))
         out: Alarms = {}
         for person, values in self.pulse.items():
@@ -109,14 +109,18 @@ class ByPipeline(NamedTuple):
     def scores(self) -> Days:
         """The score of each day on which the baseline is ready."""
         out: Days = {person: {} for person in self.pulse}
-        for line in self._play(NEVER)[1]:
+        for line in self._play(NEVER).lines:
             tags, fields, at = fields_of(line)
             if "above_score" in fields:
                 person = tags["patient"].removeprefix("p-")
                 out[person][datetime.fromtimestamp(at / 1000, UTC).date()] = fields["above_score"]
         return out
 
-    def _play(self, threshold: float) -> tuple[list[dict[str, str]], list[str]]:
+    def refused(self) -> dict[str, int]:
+        """How many measurements the pipeline does not accept, by why."""
+        return not_taken(self._play(NEVER).ledger)
+
+    def _play(self, threshold: float) -> Played:
         baselines = (Baseline(VITAL, 0.0, "above", "low"),)
         shipped = of_vital({}, Plan("*", "", ""), VITAL)
         days = msgspec.structs.replace(shipped.of_days(), above=threshold)
@@ -124,8 +128,7 @@ class ByPipeline(NamedTuple):
         calibration = Calibration(programme="*", version="1", budget=0.0, vitals={VITAL: told})
         everything = itertools.chain([msgspec.json.encode(calibration)], records(self.pulse))
         plan = Plan("*", "welltory", "1", baselines=baselines)
-        played = play(everything, plan, keep=("trend",), then=4 * DAY, tick=DAY, slow=self.slow)
-        return played.alerts, played.lines
+        return play(everything, plan, keep=("trend",), then=4 * DAY, tick=DAY, slow=self.slow)
 
 
 def by_median(pulse: Days) -> Days:
@@ -287,5 +290,6 @@ def command(data: Path, out: Path | None, perturb: float | None, repeats: int, s
     if perturb is not None:
         tables.append(perturbation(pulse, sick, perturb, repeats, seed))
     facts: list[Row] = [["persons with a resting pulse", len(everyone)], ["of them judged", len(sick)]]
+    facts += [[f"days not accepted: {why}", n] for why, n in ByPipeline(pulse).refused().items()]
     facts += [[what, n] for what, n in sorted(skipped.items())]
     tell("welltory", [*tables, Table("Recording", ["what", "how many"], facts)], plots, out)
