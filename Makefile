@@ -16,7 +16,7 @@ demo: install
 	$(BIN)/vigie demo
 
 test: install
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest $(TEST) --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # Real servers, fetched and built on first use; what cannot be had is skipped and says why (VIGIE_LIVE=must: fails)
 live: install
