@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from models import checklist, joint, news2, report
+from models import checklist, joint, news2, report, triage
 from models.decisions import clear_cause
 from models.decode import Other
 from models.partition import Partition
 from models.plan import Plan, decode_plan
 from models.rules import allowance, gains_of, limits_of
+from models.score import slow
 from models.state import Patient
 
 
@@ -39,7 +40,7 @@ def _apply(partition: Partition, patient: Patient, before: Plan, plan: Plan, rec
     partition.enrol(patient, plan)
     partition.out.alerts += partition.watches.apply(patient, before, plan, received)
     if before.joint != plan.joint:
-        partition.out.alerts += joint.forget(patient.desk, received)
+        partition.out.alerts += joint.forget(patient.desk, received, "plan")
         patient.interplay = None
     if before.news2 != plan.news2:
         _forget_risk(partition, patient, received)
@@ -53,6 +54,7 @@ def _apply(partition: Partition, patient: Patient, before: Plan, plan: Plan, rec
         group = "symptom" if partition.catalog.vitals[vital].symptom else "limit"
         _keep_limits(partition, patient, series, before, plan, code, group, received)
         _keep_gains(partition, patient, series, before, plan, code, received)
+        _keep_baselines(partition, patient, row, code, received)
         _expect(partition, patient, series, row, plan, code, received)
     for baseline in before.baselines:
         if baseline.symptoms and baseline not in plan.baselines:
@@ -85,7 +87,11 @@ def _keep_limits(
                 series[name] |= (was[name] >> i & 1) << j
     for i, limit in enumerate(old):
         if was["limit_open"] >> i & 1 and limit not in kept:
-            clear_cause(partition, patient, f"{group}/{limit.direction}/{code}", limit.rule, received, None)
+            cause = f"{group}/{limit.direction}/{code}"
+            alert = triage.standing(patient.desk, cause)
+            vital = partition.catalog[code]
+            words = partition.reporter.eased(plan, vital, alert, limit, None) if alert else {}
+            clear_cause(partition, patient, cause, limit.rule, received, None, words)
 
 
 def _keep_gains(
@@ -106,7 +112,27 @@ def _keep_gains(
             series["gain_open"][kept.index(gain)] = was[j]
         elif was[j]:
             patient.held.pop(gain.rule, None)
-            clear_cause(partition, patient, f"trend/gain/{code}", gain.rule, received, None)
+            alert = triage.standing(patient.desk, f"trend/gain/{code}")
+            words = (
+                partition.reporter.gain_eased(plan, partition.catalog[code], alert, gain, None)
+                if alert
+                else {}
+            )
+            clear_cause(partition, patient, f"trend/gain/{code}", gain.rule, received, None, words)
+
+
+def _keep_baselines(partition: Partition, patient: Patient, row: int, code: str, received: int) -> None:
+    """What the plan watches no longer resolves: it is not back to the usual."""
+    series = partition.state.series[row]
+    rules = partition.rules.table[partition.state.rule_index[row]]
+    channel = int(series["slow_open"]) - 1
+    if channel >= 0 and rules["trend" if slow.nightly(series) else "trend_daily"][channel] == 0:
+        series["slow_open"] = 0
+        clear_cause(partition, patient, f"trend/{report.TREND}/{code}", report.TREND, received, None)
+    if series["acute_open"] and rules["acute"] == 0:
+        series["acute_open"] = series["calm"] = 0
+        cause = f"baseline/{report.ACUTE}/{code}"
+        clear_cause(partition, patient, cause, report.ACUTE, received, None)
 
 
 def _forget_risk(partition: Partition, patient: Patient, received: int) -> None:
