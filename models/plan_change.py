@@ -1,4 +1,4 @@
-"""A plan takes hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
+"""A plan takes hold: rules that it dropped resolve, those that it kept go on, silence too."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from models.decisions import clear_cause
 from models.decode import Other
 from models.partition import Partition
 from models.plan import Plan, decode_plan
-from models.rules import allowance, gains_of, limits_of
+from models.rules import allowance, expectation_of, gains_of, limits_of
 from models.score import slow
 from models.state import Patient
 
@@ -35,7 +35,7 @@ def take(partition: Partition, item: Other, received: int, offset: int) -> None:
 
 
 def _apply(partition: Partition, patient: Patient, before: Plan, plan: Plan, received: int) -> None:
-    """Let a plan take hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
+    """Let a plan take hold: rules that it dropped resolve, those that it kept go on, silence too."""
     partition.state.dirty[patient.block] = True
     partition.enrol(patient, plan)
     partition.out.alerts += partition.watches.apply(patient, before, plan, received)
@@ -55,7 +55,7 @@ def _apply(partition: Partition, patient: Patient, before: Plan, plan: Plan, rec
         _keep_limits(partition, patient, series, before, plan, code, group, received)
         _keep_gains(partition, patient, series, before, plan, code, received)
         _keep_baselines(partition, patient, row, code, received)
-        _expect(partition, patient, series, row, plan, code, received)
+        _expect(partition, patient, series, row, before, plan, code, received)
     for baseline in before.baselines:
         if baseline.symptoms and baseline not in plan.baselines:
             patient.held.pop(checklist.of_trend(baseline.vital), None)
@@ -145,14 +145,22 @@ def _forget_risk(partition: Partition, patient: Patient, received: int) -> None:
 
 
 def _expect(
-    partition: Partition, patient: Patient, series: np.void, row: int, plan: Plan, code: str, received: int
+    partition: Partition,
+    patient: Patient,
+    series: np.void,
+    row: int,
+    before: Plan,
+    plan: Plan,
+    code: str,
+    received: int,
 ) -> None:
-    """Start the wait for a vital anew under a plan."""
-    expectation = next((e for e in plan.expectations if e.vital == code), None)
+    """Start the wait for a vital anew, unless the plan goes on to wait for it as before."""
+    expectation = expectation_of(plan, code)
     waits = expectation is not None and (expectation.required or bool(series["seen"]))
     if series["silent"] and not waits:
         clear_cause(partition, patient, f"silence/{code}", "silence", received, None)
         series["silent"] = 0
-    if not series["silent"]:
+    goes_on = series["deadline"] > 0 and expectation == expectation_of(before, code)
+    if not (series["silent"] or goes_on):
         series["deadline"] = received + allowance(expectation) if expectation and waits else 0
     partition.state.due[row] = 0

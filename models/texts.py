@@ -55,6 +55,18 @@ def duration(milliseconds: int, locale: str) -> str:
     return f"{minutes // 1440} {'j' if locale == 'fr' else 'days'}"
 
 
+def length(milliseconds: int, locale: str) -> str:
+    """A length of time that a plan asks for, to the minute (`duration` is for ages)."""
+    unit = 86_400_000 if milliseconds >= 48 * 3_600_000 else 3_600_000
+    whole, rest = milliseconds - milliseconds % unit, milliseconds % unit
+    text = duration(whole if whole >= 7_200_000 else milliseconds, locale)
+    if whole < 7_200_000 or rest < 60_000:
+        return text
+    minutes = rest // 60_000
+    parts = (minutes // 60, "h"), (minutes % 60, "min")
+    return " ".join([text, *(f"{count} {name}" for count, name in parts if count)])
+
+
 def limit(
     locale: str, name: str, value: str, unit: str, bound: str, above: bool, readings: int, lasting: int
 ) -> str:
@@ -62,11 +74,11 @@ def limit(
     if locale == "fr":
         side = "au-dessus de" if above else "au-dessous de"
         often = f", {readings} mesures de suite" if readings > 1 else ""
-        often = f", depuis au moins {duration(lasting, locale)}" if lasting else often
+        often = f", depuis au moins {length(lasting, locale)}" if lasting else often
         return f"{name} {value}{unit}, {side} la limite de {bound}{unit} fixée par le plan de soins{often}."
     side = "above" if above else "below"
     often = f", {readings} readings in a row" if readings > 1 else ""
-    often = f", for at least {duration(lasting, locale)}" if lasting else often
+    often = f", for at least {length(lasting, locale)}" if lasting else often
     return f"{name} {value}{unit}, {side} the care plan's limit of {bound}{unit}{often}."
 
 
@@ -76,10 +88,10 @@ def eased(locale: str, value: str | None, unit: str, clear: str, above: bool, la
     value: None where it was the care plan that changed.
     """
     if locale == "fr":
-        often = f" pendant {duration(lasting, locale)}" if lasting else ""
+        often = f" pendant {length(lasting, locale)}" if lasting else ""
         side = "moins" if above else "plus"
         return f" {_milder(locale, value, unit)} ; l'alerte prend fin à {clear}{unit} ou {side}{often}."
-    often = f" for {duration(lasting, locale)}" if lasting else ""
+    often = f" for {length(lasting, locale)}" if lasting else ""
     side = "below" if above else "above"
     return f" {_milder(locale, value, unit)}; the alert ends at {clear}{unit} or {side}{often}."
 
@@ -269,14 +281,14 @@ def grown(locale: str, unit: str, before: str) -> str:
 
 def silence(locale: str, name: str, every: int, last: int | None) -> str:
     """An expected measurement did not come; `last`: local ms of the last one, None: never."""
-    length = duration(every, locale)
+    expected = length(every, locale)
     if locale == "fr":
         since = (
             "aucune n'a jamais été reçue" if last is None else f"la dernière date du {moment(last, locale)}"
         )
-        return f"{name} : aucune mesure reçue dans le délai prévu ({length}) ; {since}."
+        return f"{name} : aucune mesure reçue dans le délai prévu ({expected}) ; {since}."
     since = "none was ever received" if last is None else f"the last was on {moment(last, locale)}"
-    return f"{name}: no measurement within the expected {length}; {since}."
+    return f"{name}: no measurement within the expected {expected}; {since}."
 
 
 def clock(locale: str, device: str, ahead: int) -> str:

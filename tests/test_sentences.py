@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from models import texts, texts_windows
-from models.plan import Baseline, Limit, Plan
+from models.plan import Baseline, Expectation, Limit, Plan
 from tests.stories import CATALOG, Story
 
 
@@ -155,3 +155,47 @@ def test_a_device_that_is_well_again_is_told_so() -> None:
     story.measure("1 08:05", "heart-rate", 70, battery=0.9)
     assert story.sentence("en", 1).endswith(" before readings cease. No longer so.")
     assert story.sentence("fr", 1).endswith(" ne cessent. Ce n'est plus le cas.")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "english", "french"),
+    [
+        (90, "90 min", "90 min"),
+        (150, "2 h 30 min", "2 h 30 min"),
+        (36 * 60, "36 h", "36 h"),
+        (84 * 60, "3 days 12 h", "3 j 12 h"),
+        (72 * 60, "3 days", "3 j"),
+    ],
+)
+def test_what_a_plan_asks_for_is_told_to_the_minute(minutes: int, english: str, french: str) -> None:
+    milliseconds = minutes * 60_000
+    assert f" within the expected {english};" in texts.silence("en", "Weight", milliseconds, None)
+    assert f" dans le délai prévu ({french}) ;" in texts.silence("fr", "Poids", milliseconds, None)
+    assert texts.limit("en", "Pulse", "130", " /min", "120", True, 1, milliseconds).endswith(
+        f" for at least {english}."
+    )
+    assert texts.eased("fr", "110", " /min", "100", True, milliseconds).endswith(f" pendant {french}.")
+
+
+def test_a_plan_that_comes_again_puts_off_no_silence() -> None:
+    waits = Expectation("body-weight", 86_400.0, 43_200.0, "medium")
+    plan = msgspec.structs.replace(own_plan(), expectations=(waits,))
+    story = Story("default")
+    story.apply("1 07:00", plan)
+    story.measure("1 08:00", "body-weight", 80)
+    for day in (2, 3, 4):
+        story.apply(f"{day} 07:00", plan)
+        story.wait(f"{day} 20:01")
+    (silence,) = story.bodies
+    assert silence["received_at"] == "2026-03-03T19:01:00Z"
+
+
+def test_a_plan_that_waits_longer_begins_its_wait_anew() -> None:
+    story = Story("default")
+    for hour, days in ((7, 1.0), (9, 2.0)):
+        waits = Expectation("body-weight", days * 86_400.0, 0.0, "medium")
+        story.apply(f"1 {hour:02d}:00", msgspec.structs.replace(own_plan(), expectations=(waits,)))
+    story.wait("3 08:59")
+    assert not story.bodies
+    story.wait("3 09:00")
+    assert story.told == [("opened", "silence", "medium")]
