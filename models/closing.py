@@ -30,7 +30,7 @@ def close_window(row, received, s, w, size, patient, vital, code, p, buffer, eve
             )
         s["peak"] = 0.0
     if (patient["told_windows"] >> size) & 1:
-        offset = int(w["offset"]) * 60 if size == DAY else int(patient["zone_offset"])
+        offset = int(w["offset"]) * 60
         e = emit(out, event, WINDOW_CLOSED, row, size, 0, s, offset, at, received, at, w["mean"])
         e["window"][0] = w["mean"]
         e["window"][1] = rollup.standard_deviation(w)

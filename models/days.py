@@ -5,9 +5,10 @@ import math
 import numpy as np
 from numba import njit
 
+from models import rollup
 from models.closing import DAY_MILLISECONDS, acute_ready
 from models.decide import emit
-from models.record import FEATURES, TREND_CLEARED, TREND_SCORED
+from models.record import DAY, FEATURES, TREND_CLEARED, TREND_SCORED
 from models.score import ramp, slow
 from models.wire_lines import put_trend
 
@@ -57,7 +58,11 @@ def end_day(row, at, received, offset, s, patient, rules, vital, code, number, b
     known = not np.isnan(day[0])
     if known and (nightly or not slow.complete(s)):
         judge_day(row, at, received, offset, s, day, 0.0, rules, event, out)
-    start = s["slow_day"] * DAY_MILLISECONDS - offset * 1000
+    begins = offset
+    if vital["slots"][DAY] > 0:  # as the window of that day began, were the clocks changed since
+        w = s["windows"][rollup.slot(vital, DAY, int(s["slow_day"]))]
+        begins = int(w["offset"]) * 60 if w["start"] == s["slow_day"] else offset
+    start = s["slow_day"] * DAY_MILLISECONDS - begins * 1000
     start += rules["day_from"] if nightly else 0
     out[1] = put_trend(buffer, out[1], patient, code, start, s, day, rules, vital)
     if known:

@@ -169,7 +169,7 @@ def _suspect(partition: Partition, reading: Reading, event: np.void) -> None:
     rule = {R.CLOCK_AHEAD: devices.CLOCK, R.IMPOSSIBLE_VALUE: devices.BURST}.get(int(event["kind"]))
     if rule is None:
         ended = devices.acquit(patient.suspicions, reading.device, vital.code, level, measured, received)
-        told = [triage.clear(patient.desk, c, r, received, measured, {}) for c, r in ended]
+        told = [triage.clear(patient.desk, c, r, received, measured, {}, "technical") for c, r in ended]
         partition.out.alerts += [transition for transition in told if transition is not None]
         rule = devices.BATTERY if level is not None and level <= devices.BATTERY_LOW else None
     if rule is not None:
@@ -224,8 +224,11 @@ def clear_cause(
     event: np.void | None,
     more: dict[str, Any] | None = None,
 ) -> None:
-    """Tell triage that a rule holds no more, with the reading that showed it, and what else is new then."""
-    measured, facts = None, {}
+    """Tell triage that a rule holds no more, with what else is new then.
+
+    event: of the reading that showed it; None: a change of the care plan.
+    """
+    measured, facts = None, more or {}
     if event is not None:
         vital = partition.catalog.vitals[partition.state.series[event["row"]]["vital"]]
         measured = int(event["measured"])
@@ -237,6 +240,7 @@ def clear_cause(
         alert = triage.standing(patient.desk, cause)
         if alert is not None and set(alert.open_rules) == {rule}:
             facts["explanation"] = partition.reporter.over(vital, alert, event)
-    transition = triage.clear(patient.desk, cause, rule, received, measured, facts)
+    why = "plan" if event is None else ""
+    transition = triage.clear(patient.desk, cause, rule, received, measured, facts, why)
     if transition is not None:
         partition.out.alerts.append(transition)

@@ -115,7 +115,8 @@ def _judge(
         if decided == LIMIT_OPENED:
             told = _cause(plan, memory, catalog, states, hour_of_day, squared, score, shares, event)
         elif decided == LIMIT_CLEARED:
-            told = triage.clear(desk, CAUSE, RULE, int(event["received"]), start, {"score": round(score, 2)})
+            facts = {"score": round(score, 2)}
+            told = triage.clear(desk, CAUSE, RULE, int(event["received"]), start, facts, "usual")
     stands = memory.turn["open"] or any(triage.stands(desk, code) for code in plan.vitals)
     memory.frozen = memory.frozen + 1 if stands else 0
     if not stands or memory.frozen > FREEZE:
@@ -196,7 +197,7 @@ def _cause(
     )
 
 
-def forget(desk: Desk, received: int) -> list[Transition]:
-    """Another plan watches other vitals together, or none: the alert that stood resolves."""
-    told = triage.clear(desk, CAUSE, RULE, received, None, {})
+def forget(desk: Desk, received: int, why: str) -> list[Transition]:
+    """Other vitals are watched together, or they are learned anew: the alert that stood resolves."""
+    told = triage.clear(desk, CAUSE, RULE, received, None, {}, why)
     return [told] if told else []

@@ -36,7 +36,7 @@ from models.record import (
 from models.score import acute, extremes, gain, limit, news2, slow
 from models.state import NEVER
 from models.wire_lines import put_reading, put_score
-from models.zones import zone_offset
+from models.zones import midnight_offset, zone_offset
 
 SIZES = WINDOW_MILLISECONDS
 BUFFER_RESERVE = 32_768  # bytes that one reading or one series at a tick may write at most
@@ -113,7 +113,10 @@ def read_one(  # type: ignore[no-untyped-def]
             s["current"][size] = index
         w = s["windows"][rollup.slot(vital, size, index)]
         again = w["state"] == EMITTED and w["start"] == index
-        rollup.add(w, size, index, offset, at, x, vital)
+        begins = offset
+        if size == DAY and rollup.is_new(w, index):
+            begins = midnight_offset(patient, index, zone_starts, zone_offsets, offset)
+        rollup.add(w, size, index, begins, at, x, vital)
         if again or index < s["current"][size]:
             close_window(row, received, s, w, size, patient, vital, code, p, buffer, event, out)
         next_due = min(next_due, rollup.start_of(w, size) + SIZES[size] + vital["lateness"])
@@ -289,7 +292,9 @@ def read(  # type: ignore[no-untyped-def]
 
 
 @njit
-def pass_time(row, now, s, patient, vital, code, p, buffer, event, out):  # type: ignore[no-untyped-def]
+def pass_time(  # type: ignore[no-untyped-def]
+    row, now, s, patient, vital, code, zone_starts, zone_offsets, p, buffer, event, out
+):
     """Close what received time has passed, begin silence where it is due; returns when to look again."""
     next_due = NEVER
     for size in range(4):
@@ -309,27 +314,34 @@ def pass_time(row, now, s, patient, vital, code, p, buffer, event, out):  # type
     if s["deadline"] > 0 and not s["silent"]:
         if s["deadline"] <= now:
             s["silent"] = 1
-            emit(
-                out,
-                event,
-                SILENCE_OPENED,
-                row,
-                0,
-                0,
-                s,
-                patient["zone_offset"],
-                s["newest"],
-                now,
-                s["deadline"],
-                0.0,
-            )
+            own = 0  # the last reading's, as its day keeps it
+            if s["seen"] and vital["slots"][DAY] > 0:
+                own = int(s["windows"][rollup.slot(vital, DAY, int(s["current"][DAY]))]["offset"]) * 60
+            last = s["newest"] if s["seen"] else now
+            offset = zone_offset(patient, last, zone_starts, zone_offsets, own)
+            emit(out, event, SILENCE_OPENED, row, 0, 0, s, offset, s["newest"], now, s["deadline"], 0.0)
         else:
             next_due = min(next_due, s["deadline"])
     return next_due
 
 
 @njit(cache=True)
-def tick(begin, rows, now, series, patients, vitals, codes, due, parameters, buffer, event, out):  # type: ignore[no-untyped-def]
+def tick(  # type: ignore[no-untyped-def]
+    begin,
+    rows,
+    now,
+    series,
+    patients,
+    vitals,
+    codes,
+    zone_starts,
+    zone_offsets,
+    due,
+    parameters,
+    buffer,
+    event,
+    out,
+):
     """Let received time reach `now` (ms) for the due series `rows`; like `read`, returns where it stopped."""
     for i in range(begin, len(rows)):
         if out[0] + EVENT_RESERVE > len(event) or out[1] + BUFFER_RESERVE > len(buffer):
@@ -337,6 +349,18 @@ def tick(begin, rows, now, series, patients, vitals, codes, due, parameters, buf
         row = rows[i]
         s = series[row]
         v = s["vital"]
-        p = parameters[0]
-        due[row] = pass_time(row, now, s, patients[s["patient"]], vitals[v], codes[v], p, buffer, event, out)
+        due[row] = pass_time(
+            row,
+            now,
+            s,
+            patients[s["patient"]],
+            vitals[v],
+            codes[v],
+            zone_starts,
+            zone_offsets,
+            parameters[0],
+            buffer,
+            event,
+            out,
+        )
     return len(rows)

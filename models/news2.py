@@ -1,5 +1,6 @@
 """NEWS2 in a care plan, compiled for the kernel; and what an alert about it says."""
 
+import math
 from typing import Any, Final, Literal
 
 import msgspec
@@ -73,6 +74,11 @@ def rule_of(band: int) -> str:
     return f"news2-{BANDS[band]}"
 
 
+def charted(value: float, decimals: int) -> float:
+    """A part's value as the chart reads it (models/score/news2.py): halves go up."""
+    return math.floor(10**decimals * value + 0.5) / 10**decimals
+
+
 def facts_of(catalog: Catalog, event: np.void) -> dict[str, Any]:
     """What an alert about a score quotes: total, risk, parts with their ages, missing parts, the words.
 
@@ -86,7 +92,7 @@ def facts_of(catalog: Catalog, event: np.void) -> dict[str, Any]:
         if at:
             told |= {"measured_at": rfc3339(at), "age_minutes": (now - at) // 60_000}
         if at and part != OXYGEN:
-            told["value"] = round(float(event["part_value"][part]), catalog[name].decimals)
+            told["value"] = charted(float(event["part_value"][part]), catalog[name].decimals)
         if points == MISSING:
             missing.append(told)
             asked += [told] if int(event["days"]) >> part & 1 else []

@@ -1,13 +1,14 @@
-"""A plan takes hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
+"""A plan takes hold: rules that it dropped resolve, those that it kept go on, silence too."""
 
 import numpy as np
 
-from models import checklist, joint, news2, report
+from models import checklist, joint, news2, report, triage
 from models.decisions import clear_cause
 from models.decode import Other
 from models.partition import Partition
 from models.plan import Plan, decode_plan
-from models.rules import allowance, gains_of, limits_of
+from models.rules import allowance, expectation_of, gains_of, limits_of
+from models.score import slow
 from models.state import Patient
 
 
@@ -34,12 +35,12 @@ def take(partition: Partition, item: Other, received: int, offset: int) -> None:
 
 
 def _apply(partition: Partition, patient: Patient, before: Plan, plan: Plan, received: int) -> None:
-    """Let a plan take hold: rules that it dropped resolve, those it kept go on, silence starts anew."""
+    """Let a plan take hold: rules that it dropped resolve, those that it kept go on, silence too."""
     partition.state.dirty[patient.block] = True
     partition.enrol(patient, plan)
     partition.out.alerts += partition.watches.apply(patient, before, plan, received)
     if before.joint != plan.joint:
-        partition.out.alerts += joint.forget(patient.desk, received)
+        partition.out.alerts += joint.forget(patient.desk, received, "plan")
         patient.interplay = None
     if before.news2 != plan.news2:
         _forget_risk(partition, patient, received)
@@ -53,7 +54,8 @@ def _apply(partition: Partition, patient: Patient, before: Plan, plan: Plan, rec
         group = "symptom" if partition.catalog.vitals[vital].symptom else "limit"
         _keep_limits(partition, patient, series, before, plan, code, group, received)
         _keep_gains(partition, patient, series, before, plan, code, received)
-        _expect(partition, patient, series, row, plan, code, received)
+        _keep_baselines(partition, patient, row, code, received)
+        _expect(partition, patient, series, row, before, plan, code, received)
     for baseline in before.baselines:
         if baseline.symptoms and baseline not in plan.baselines:
             patient.held.pop(checklist.of_trend(baseline.vital), None)
@@ -85,7 +87,11 @@ def _keep_limits(
                 series[name] |= (was[name] >> i & 1) << j
     for i, limit in enumerate(old):
         if was["limit_open"] >> i & 1 and limit not in kept:
-            clear_cause(partition, patient, f"{group}/{limit.direction}/{code}", limit.rule, received, None)
+            cause = f"{group}/{limit.direction}/{code}"
+            alert = triage.standing(patient.desk, cause)
+            vital = partition.catalog[code]
+            words = partition.reporter.eased(plan, vital, alert, limit, None) if alert else {}
+            clear_cause(partition, patient, cause, limit.rule, received, None, words)
 
 
 def _keep_gains(
@@ -106,7 +112,27 @@ def _keep_gains(
             series["gain_open"][kept.index(gain)] = was[j]
         elif was[j]:
             patient.held.pop(gain.rule, None)
-            clear_cause(partition, patient, f"trend/gain/{code}", gain.rule, received, None)
+            alert = triage.standing(patient.desk, f"trend/gain/{code}")
+            words = (
+                partition.reporter.gain_eased(plan, partition.catalog[code], alert, gain, None)
+                if alert
+                else {}
+            )
+            clear_cause(partition, patient, f"trend/gain/{code}", gain.rule, received, None, words)
+
+
+def _keep_baselines(partition: Partition, patient: Patient, row: int, code: str, received: int) -> None:
+    """What the plan watches no longer resolves: it is not back to the usual."""
+    series = partition.state.series[row]
+    rules = partition.rules.table[partition.state.rule_index[row]]
+    channel = int(series["slow_open"]) - 1
+    if channel >= 0 and rules["trend" if slow.nightly(series) else "trend_daily"][channel] == 0:
+        series["slow_open"] = 0
+        clear_cause(partition, patient, f"trend/{report.TREND}/{code}", report.TREND, received, None)
+    if series["acute_open"] and rules["acute"] == 0:
+        series["acute_open"] = series["calm"] = 0
+        cause = f"baseline/{report.ACUTE}/{code}"
+        clear_cause(partition, patient, cause, report.ACUTE, received, None)
 
 
 def _forget_risk(partition: Partition, patient: Patient, received: int) -> None:
@@ -119,14 +145,22 @@ def _forget_risk(partition: Partition, patient: Patient, received: int) -> None:
 
 
 def _expect(
-    partition: Partition, patient: Patient, series: np.void, row: int, plan: Plan, code: str, received: int
+    partition: Partition,
+    patient: Patient,
+    series: np.void,
+    row: int,
+    before: Plan,
+    plan: Plan,
+    code: str,
+    received: int,
 ) -> None:
-    """Start the wait for a vital anew under a plan."""
-    expectation = next((e for e in plan.expectations if e.vital == code), None)
+    """Start the wait for a vital anew, unless the plan goes on to wait for it as before."""
+    expectation = expectation_of(plan, code)
     waits = expectation is not None and (expectation.required or bool(series["seen"]))
     if series["silent"] and not waits:
         clear_cause(partition, patient, f"silence/{code}", "silence", received, None)
         series["silent"] = 0
-    if not series["silent"]:
+    goes_on = series["deadline"] > 0 and expectation == expectation_of(before, code)
+    if not (series["silent"] or goes_on):
         series["deadline"] = received + allowance(expectation) if expectation and waits else 0
     partition.state.due[row] = 0

@@ -34,7 +34,7 @@ FREE, OPEN, EMITTED = 0, 1, 2
 WINDOW = np.dtype(
     [
         ("start", "i4"),  # window number: start divided by its size (local days: days since 1970-01-01)
-        ("offset", "i2"),  # minutes east of UTC when a local day was opened, else 0
+        ("offset", "i2"),  # minutes east of UTC: of a local day where it begins, else of the first reading
         ("revision", "u1"),  # of the next emission
         ("state", "u1"),  # FREE, OPEN or EMITTED
         ("mean", "f8"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models import devices, texts, texts_acute
+from models import devices, texts, texts_acute, triage
 from models.catalog import Catalog, Vital
 from models.plan import Gain, Limit, Plan
 from models.record import POINTS
@@ -18,6 +18,8 @@ from models.triage import SEVERITIES, Alert, Cause
 SILENCE_SEVERITY = "medium"
 # Readings that are lost already are medium, those that will be lost are low.
 TECHNICAL_SEVERITY = {devices.CLOCK: "medium", devices.BURST: "medium", devices.BATTERY: "low"}
+YES = "{yes}"  # unit of a question that is answered by yes (1) or no (0)
+ACUTE = "acute-baseline"  # the rule of the acute score
 TREND = "own-normal"  # the rule of change over days against the patient's own normal
 TREND_BESIDE = "own-normal-with-symptoms"  # of a borderline one beside a symptom (models/checklist.py)
 
@@ -37,17 +39,23 @@ class Reporter:
         explanation = {}
         for locale in texts.LOCALES:
             name, shown = vital.names[locale], texts.number(value, vital.decimals, locale)
-            if vital.symptom:
+            if vital.symptom and vital.unit == YES and value == 0:
+                explanation[locale] = texts.denied(locale, name)
+            elif vital.symptom:
                 there_or_not = limit == 0 and value == 1  # a check-list's yes
                 explanation[locale] = texts.symptom(locale, name, None if there_or_not else shown)
             else:
-                bound = texts.number(limit, vital.decimals, locale)
+                told = texts.apart(value, limit, vital.decimals)
+                shown = texts.number(value, told, locale)
+                bound = texts.number(limit, max(told, _decimals(rule, limit, vital)), locale)
                 lasting = round(rule.lasting * 1000)
                 explanation[locale] = texts.limit(
                     locale, name, shown, texts.unit(vital.unit), bound, above, rule.readings, lasting
                 )
                 if rule.of:
-                    shown, percent = texts.number(best, vital.decimals, locale), round(100 * value / best)
+                    share = 100 * value / best
+                    percent = texts.number(share, texts.apart(share, rule.value, 0), locale)
+                    shown = texts.number(best, vital.decimals, locale)
                     explanation[locale] += texts.personal_best(locale, percent, shown, texts.unit(vital.unit))
         kind = "symptom" if vital.symptom else "limit"
         facts = self._facts(vital, event, explanation)
@@ -57,46 +65,60 @@ class Reporter:
             facts["personal_best"] = {"value": best, "percent": round(100 * value / best)}
         return self._cause(f"{kind}/{rule.direction}", kind, vital, rule.rule, rule.severity, event, facts)
 
-    def eased(self, plan: Plan, vital: Vital, alert: Alert, rule: Limit, event: np.void) -> dict[str, Any]:
-        """What a standing alert quotes once its gravest limit holds no more, but a milder one does."""
-        rest = [limit for limit in limits_of(plan, vital.code) if limit.rule in alert.open_rules]
-        milder = next((limit for limit in rest if limit != rule), None)
-        if milder is None or SEVERITIES.index(milder.severity) >= SEVERITIES.index(rule.severity):
+    def eased(
+        self, plan: Plan, vital: Vital, alert: Alert, rule: Limit, event: np.void | None
+    ) -> dict[str, Any]:
+        """What a standing alert quotes once a limit holds no more but others do; event None: another plan.
+
+        The limit that speaks from here on, and the words where it is a milder one.
+        """
+        name = triage.speaks(alert, rule.rule)
+        next_one = next((limit for limit in limits_of(plan, vital.code) if limit.rule == name), None)
+        if next_one is None:
             return {}
-        bound, clear = plan.bounds(milder)
-        lasting, above = round(milder.clear_lasting * 1000), milder.direction == "above"
-        explanation = {}
+        bound, clear = plan.bounds(next_one)
+        facts: dict[str, Any] = {"limit": bound if not next_one.of else round(bound, vital.decimals)}
+        if SEVERITIES.index(next_one.severity) >= SEVERITIES.index(alert.severity):
+            return facts
+        lasting, above = round(next_one.clear_lasting * 1000), next_one.direction == "above"
+        facts["explanation"] = {}
         for locale, words in alert.facts["explanation"].items():
-            now, end = (texts.number(x, vital.decimals, locale) for x in (float(event["value"]), clear))
+            now = texts.number(float(event["value"]), vital.decimals, locale) if event is not None else None
+            end = texts.number(clear, _decimals(next_one, clear, vital), locale)
             more = texts.eased(locale, now, texts.unit(vital.unit), end, above, lasting)
-            explanation[locale] = words + more
-        return {"limit": bound if not milder.of else round(bound, vital.decimals), "explanation": explanation}
+            facts["explanation"][locale] = words + more
+        return facts
 
     def over(self, vital: Vital, alert: Alert, event: np.void) -> dict[str, str]:
         """What an alert says once it is over: why it opened, and the value that ended it."""
         value, gone = float(event["value"]), alert.kind == "silence" or alert.rule in (TREND, TREND_BESIDE)
-        kind = "symptom" if alert.kind == "symptom" and value == 0 else alert.kind if gone else ""
+        kind = "silence" if alert.kind == "silence" else "usual" if gone else ""
+        kind = "symptom" if alert.kind == "symptom" and value == 0 else kind
         explanation = {}
         for locale, words in alert.facts["explanation"].items():
-            shown = texts.number(value, vital.decimals, locale)
+            yes_or_no = vital.unit == YES
+            shown = texts.answer(value, locale) if yes_or_no else texts.number(value, vital.decimals, locale)
             ended = texts.over(locale, shown, texts.unit(vital.unit))
             explanation[locale] = words + (texts.over_again(locale, kind) if kind else ended)
         return explanation
 
     def gain_eased(
-        self, plan: Plan, vital: Vital, alert: Alert, rule: Gain, event: np.void
+        self, plan: Plan, vital: Vital, alert: Alert, rule: Gain, event: np.void | None
     ) -> dict[str, Any]:
         """The same of gains."""
-        rest = [gain for gain in plan.gains if gain.rule in alert.open_rules and gain != rule]
-        if not rest or any(SEVERITIES.index(g.severity) >= SEVERITIES.index(rule.severity) for g in rest):
+        name = triage.speaks(alert, rule.rule)
+        next_one = next((gain for gain in gains_of(plan, vital.code) if gain.rule == name), None)
+        if next_one is None:
             return {}
-        worst = max(rest, key=lambda gain: SEVERITIES.index(gain.severity))
-        days = 0 if worst.of else worst.days
-        explanation = {}
+        facts: dict[str, Any] = {"limit": round(plan.gained(next_one)[0], vital.decimals + 1)}
+        if SEVERITIES.index(next_one.severity) >= SEVERITIES.index(alert.severity):
+            return facts
+        days = 0 if next_one.of else next_one.days
+        facts["explanation"] = {}
         for locale, words in alert.facts["explanation"].items():
-            now = texts.number(float(event["value"]), vital.decimals, locale)
-            explanation[locale] = words + texts.gain_eased(locale, now, texts.unit(vital.unit), days)
-        return {"limit": round(plan.gained(worst)[0], vital.decimals + 1), "explanation": explanation}
+            now = texts.number(float(event["value"]), vital.decimals, locale) if event is not None else None
+            facts["explanation"][locale] = words + texts.gain_eased(locale, now, texts.unit(vital.unit), days)
+        return facts
 
     def gain(self, plan: Plan, vital: Vital, event: np.void) -> Cause:
         """Weight was gained over days, or over the dry weight."""
@@ -147,7 +169,7 @@ class Reporter:
         facts["channel"] = channel
         if side:
             facts["direction"] = "up" if side > 0 else "down"
-        rule = "acute-baseline"
+        rule = ACUTE
         return self._cause(f"baseline/{rule}", "baseline", vital, rule, _severity(plan, vital), event, facts)
 
     def trend(self, plan: Plan, vital: Vital, event: np.void, before: Alert | None) -> Cause:
@@ -230,7 +252,9 @@ class Reporter:
             else:
                 facts |= {"value": value, "unit": vital.unit, "plausible": [vital.minimum, vital.maximum]}
                 bounds = (value, vital.minimum, vital.maximum)
-                shown = [texts.number(bound, vital.decimals, locale) for bound in bounds]
+                told = max(texts.apart(value, bound, vital.decimals) for bound in bounds[1:])
+                shown = [texts.number(value, told, locale)]
+                shown += [texts.number(bound, vital.decimals, locale) for bound in bounds[1:]]
                 name, unit = vital.names[locale], texts.unit(vital.unit)
                 count = devices.BAD_SIGNS[rule]
                 explanation[locale] = texts.burst(locale, device, name, count, unit, *shown)
@@ -279,6 +303,11 @@ class Reporter:
             "last_points": last_points(event, vital.decimals),
             "explanation": explanation,
         }
+
+
+def _decimals(limit: Limit, bound: float, vital: Vital) -> int:
+    """Decimals that tell a number of a limit: as the plan has it, or as the vital has when it is a share."""
+    return vital.decimals if limit.of else texts.exact(bound, vital.decimals)
 
 
 def _learning(plan: Plan, vital: Vital, event: np.void) -> dict[str, int] | None:

@@ -37,10 +37,12 @@ def begin_anew(
         (f"trend/{report.TREND}/{code}", report.TREND),
         (f"trend/{report.TREND}/{code}", checklist.RULE),
     )
-    ended = [triage.clear(patient.desk, cause, rule, received, None, {}) for cause, rule in rested]
+    ended = [
+        triage.clear(patient.desk, cause, rule, received, None, {}, "learning") for cause, rule in rested
+    ]
     plan = partition.plan_of(patient)
     if plan.joint is not None and code in plan.joint.vitals:
         patient.interplay = None
-        ended += joint.forget(patient.desk, received)
+        ended += joint.forget(patient.desk, received, "learning")
     ended += partition.watches.forget(patient, plan, code, received)
     return [transition for transition in ended if transition is not None]

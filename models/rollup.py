@@ -37,11 +37,20 @@ def slot(vital, size, index):  # type: ignore[no-untyped-def]
 
 
 @njit
+def is_new(window, index):  # type: ignore[no-untyped-def]
+    """Whether a slot does not hold the window of this number yet."""
+    return window["state"] == FREE or window["start"] != index
+
+
+@njit
 def add(window, size, index, offset, at, x, vital):  # type: ignore[no-untyped-def]
-    """Put a reading into the slot of its window, which is made anew when another window held it."""
-    if window["state"] == FREE or window["start"] != index:
+    """Put a reading into the slot of its window, which is made anew when another window held it.
+
+    offset: seconds east of UTC of a new window: of a local day where it begins, else of the reading.
+    """
+    if is_new(window, index):
         window["start"] = index
-        window["offset"] = offset // 60 if size == DAY else 0
+        window["offset"] = offset // 60
         window["revision"] = 0
         window["state"] = OPEN
         window["mean"] = 0.0

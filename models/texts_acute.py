@@ -84,7 +84,5 @@ def acute(
 ) -> str:
     """A departure from the patient's own normal, with the band that was expected."""
     if locale == "fr":
-        return (
-            f"{name} {value} {unit} : {what}. Attendu de {low} à {high} {unit}, d'après {readings} mesures."
-        )
-    return f"{name} {value} {unit} {what}. Expected {low} to {high} {unit}, from {readings} readings."
+        return f"{name} {value}{unit} : {what}. Attendu de {low} à {high}{unit}, d'après {readings} mesures."
+    return f"{name} {value}{unit} {what}. Expected {low} to {high}{unit}, from {readings} readings."

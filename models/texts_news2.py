@@ -86,7 +86,7 @@ def _part(locale: str, part: dict[str, Any], catalog: Catalog) -> str:
         if name == "consciousness" and points is not None:
             words.append(_ACVPU[int(part["value"])][french])
         elif points is not None:
-            words += [number(part["value"], vital.decimals, locale), unit(vital.unit)]
+            words.append(number(part["value"], vital.decimals, locale) + unit(vital.unit))
     details = [f"{points} point{'s' if points > 1 else ''}"] if points else []
     if part.get("age_minutes") == 0:
         details.append("à l'instant" if french else "just now")

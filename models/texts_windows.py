@@ -3,7 +3,7 @@
 from typing import Final
 
 from models.catalog import Vital
-from models.texts import LOCALES, number, unit
+from models.texts import LOCALES, counted, number, unit
 
 __all__ = ["LOCALES", "estimator", "failure", "joint"]
 
@@ -28,20 +28,21 @@ def estimator(
     shown = f"{number(score, 3, locale)} (> {number(score_above, 3, locale)})"
     names = ("mean", "min", "max", "standard_deviation")
     mean, low, high, spread = (number(window[name], vital.decimals + 1, locale) for name in names)
-    mean = f"{mean} {unit(vital.unit)}".rstrip()
-    title = vital.names[locale]
+    mean += unit(vital.unit)
+    title, count = vital.names[locale], int(window["count"])
     if french:
         often = f", {readings} fenêtres de suite" if readings > 1 else ""
         return (
             f"{title} : l'estimateur {name} juge inhabituelle la fenêtre de {length}, score {shown}{often}. "
-            f"Moyenne de {int(window['count'])} mesures {mean} ({low} à {high}, écart type {spread}). "
-            f"Appris sur {learned} fenêtres."
+            f"Moyenne de {counted(count, 'mesure', 'mesures')} {mean} ({low} à {high}, écart type {spread}). "
+            f"Appris sur {counted(learned, 'fenêtre', 'fenêtres')}."
         )
     often = f", {readings} windows in a row" if readings > 1 else ""
     return (
         f"{title}: the estimator {name} finds the window of {length} unusual, score {shown}{often}. "
-        f"Mean of {int(window['count'])} readings {mean} ({low} to {high}, standard deviation {spread}). "
-        f"Learned from {learned} windows."
+        f"Mean of {counted(count, 'reading', 'readings')} {mean} ({low} to {high}, standard deviation "
+        f"{spread}). "
+        f"Learned from {counted(learned, 'window', 'windows')}."
     )
 
 
@@ -64,13 +65,16 @@ def joint(locale: str, shares: list[tuple[Vital, float, float, float]], days: in
         shown, usual = (number(x, vital.decimals + 1, locale) for x in (value, expected))
         instead = f"au lieu de {usual}" if french else f"instead of {usual}"
         percent = f"{round(100 * share)} %" if french else f"{round(100 * share)}%"
-        parts.append(f"{name} {shown} {unit(vital.unit)} {instead} ({percent})")
+        parts.append(f"{name} {shown}{unit(vital.unit)} {instead} ({percent})")
+    told = ", ".join(parts)
     if french:
+        often = f", {readings} heures de suite" if readings > 1 else ""
         return (
-            f"Plusieurs paramètres s'écartent ensemble de l'habituel, {readings} heures de suite "
-            f"(part de chacun) : {', '.join(parts)}. Référence de {days} jours."
+            f"Plusieurs paramètres s'écartent ensemble de l'habituel{often} (part de chacun) : {told}. "
+            f"Référence de {days} jours."
         )
+    often = f", {readings} hours in a row" if readings > 1 else ""
     return (
-        f"Several vitals depart together from the usual, {readings} hours in a row "
-        f"(each one's share): {', '.join(parts)}. Baseline of {days} days."
+        f"Several vitals depart together from the usual{often} (each one's share): {told}. "
+        f"Baseline of {days} days."
     )

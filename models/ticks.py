@@ -28,6 +28,8 @@ def pass_time(partition: Partition, now: int, offset: int) -> None:
             state.patients,
             partition.vitals,
             partition.codes,
+            partition.zone_tables.starts,
+            partition.zone_tables.offsets,
             state.due,
             partition.acute,
             partition.buffer,

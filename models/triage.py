@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from models.texts import over_again
 from models.times import rfc3339
 from models.verdicts.features import Past, remember_verdict
 from models.verdicts.reasons import Estimate
@@ -171,24 +172,45 @@ def renew(desk: Desk, alert: Alert, cause: Cause) -> Transition:
     )
 
 
+def speaks(alert: Alert, ended: str) -> str | None:
+    """The rule that an alert is of once one of its rules holds no more: the gravest of the rest, or none."""
+    rest = {rule: severity for rule, severity in alert.open_rules.items() if rule != ended}
+    if alert.rule in rest or not rest:
+        return alert.rule if rest else None
+    return next(rule for rule, severity in rest.items() if severity == worst(rest))
+
+
 def clear(
-    desk: Desk, cause: str, rule: str, received: int, measured: int | None, facts: dict[str, Any]
+    desk: Desk,
+    cause: str,
+    rule: str,
+    received: int,
+    measured: int | None,
+    facts: dict[str, Any],
+    why: str = "",
 ) -> Transition | None:
-    """A rule holds no more: lower the severity, or resolve when it was the last."""
+    """A rule holds no more: lower the severity, or resolve when it was the last.
+
+    why: a key of texts.over_again, told behind the words of an alert that resolves.
+    """
     alert = standing(desk, cause)
-    if alert is None or alert.open_rules.pop(rule, None) is None:
+    if alert is None or rule not in alert.open_rules:
         return None
-    previous = alert.severity
-    if alert.open_rules:
-        alert.severity = worst(alert.open_rules)
-        if alert.rule == rule:  # the gravest of those that still hold speaks from here on
-            alert.rule = next(r for r, severity in alert.open_rules.items() if severity == alert.severity)
+    previous, following = alert.severity, speaks(alert, rule)
+    del alert.open_rules[rule]
+    if following is not None:
+        alert.severity, alert.rule = worst(alert.open_rules), following
         alert.facts = {**alert.facts, **facts}
         if alert.severity == previous:
             return None
         return _transition(desk, alert, "updated", received, measured, previous)
     alert.status = "resolved"
     alert.facts = {**alert.facts, **facts}
+    if why:
+        words = alert.facts["explanation"]
+        alert.facts["explanation"] = {
+            locale: text + over_again(locale, why) for locale, text in words.items()
+        }
     resolved = [a for a in desk.alerts if a.status == "resolved"]
     for old in resolved[: len(resolved) - KEPT_RESOLVED] if len(resolved) > KEPT_RESOLVED else []:
         desk.alerts.remove(old)

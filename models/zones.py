@@ -39,6 +39,20 @@ class ZoneTables:
 
 
 @njit
+def _transition(starts, at):  # type: ignore[no-untyped-def]
+    """Place of the last transition of a zone at or before an instant (ms)."""
+    low = 0
+    high = len(starts) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if starts[middle] <= at // 1000:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@njit
 def zone_offset(patient, at, zone_starts, zone_offsets, own):  # type: ignore[no-untyped-def]
     """Seconds east of UTC at `at` (ms): the patient's zone, or the reading's own offset without one."""
     zone = patient["zone"]
@@ -46,17 +60,22 @@ def zone_offset(patient, at, zone_starts, zone_offsets, own):  # type: ignore[no
         return own
     if patient["zone_from"] <= at < patient["zone_until"]:
         return patient["zone_offset"]
-    second = at // 1000
     starts = zone_starts[zone]
-    low = 0
-    high = len(starts) - 1
-    while low < high:  # last transition at or before the instant
-        middle = (low + high + 1) // 2
-        if starts[middle] <= second:
-            low = middle
-        else:
-            high = middle - 1
+    low = _transition(starts, at)
     patient["zone_offset"] = zone_offsets[zone, low]
     patient["zone_from"] = starts[low] * 1000
     patient["zone_until"] = starts[low + 1] * 1000 if low + 1 < len(starts) else NEVER
     return patient["zone_offset"]
+
+
+@njit
+def midnight_offset(patient, day, zone_starts, zone_offsets, offset):  # type: ignore[no-untyped-def]
+    """Seconds east of UTC where a local day (days since 1970-01-01) begins; `offset`: at an instant of it.
+
+    On the days on which clocks change the two differ.
+    """
+    zone = patient["zone"]
+    begins = day * 86_400_000 - offset * 1000
+    if zone < 0 or patient["zone_from"] <= begins < patient["zone_until"]:
+        return offset
+    return zone_offsets[zone, _transition(zone_starts[zone], begins)]

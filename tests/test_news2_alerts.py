@@ -162,3 +162,22 @@ def test_a_plan_must_say_for_whom_on_which_scale_and_with_what_oxygen(catalog: C
         parse_plans(PLAN + '[plan.news2.ages]\nspo3 = "1h"\n', "plans.toml", catalog, {}, zone)
     with pytest.raises(ConfigurationError, match="at most 30d"):
         parse_plans(PLAN + 'age = "40d"\n', "plans.toml", catalog, {}, zone)
+
+
+def test_a_half_is_told_as_the_chart_reads_it(pipeline: Pipeline) -> None:
+    outputs = feed(
+        pipeline,
+        {**ADULT, "alert_from": "low", "readings": 1},
+        [(0, "systolic-bp", 90.5), (1, "respiratory-rate", 20.5), (2, "heart-rate", 110.5)],
+    )
+    words = json.loads(outputs.alerts[-1].body)["explanation"]["en"]
+    assert "systolic blood pressure 91 mmHg (2 points" in words
+    assert "respiratory rate 21 /min (2 points" in words
+    assert "heart rate 111 /min (2 points" in words
+
+
+def test_a_saturation_that_rounds_to_93_waits_for_what_is_known_of_oxygen(pipeline: Pipeline) -> None:
+    news2 = {"population": "adult", "scale": 2, "oxygen": "measured"}
+    (score,) = scores(feed(pipeline, news2, [(0, "spo2", 92.5)]))
+    assert score["total"] == 0
+    assert "spo2" not in score

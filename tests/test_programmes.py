@@ -39,7 +39,7 @@ def test_a_heart_failure_patient_who_does_not_step_on_the_scale_is_missed_the_sa
     story.wait("2 19:15")
     assert story.told == [("opened", "silence", "medium")]
     assert story.sentence("fr") == (
-        "Poids : aucune mesure reçue dans le délai prévu (36 h) ; dernière lundi 2 mars à 7 h 10."
+        "Poids : aucune mesure reçue dans le délai prévu (36 h) ; la dernière date du lundi 2 mars à 7 h 10."
     )
     assert story.sentence("en") == (
         "Weight: no measurement within the expected 36 h; the last was on Monday 2 March at 07:10."

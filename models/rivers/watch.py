@@ -87,7 +87,7 @@ class Watches:
         if watch.failed and watch.learned > one.ready:
             watch.failed = False
             cause, received = f"technical/{FAILED}/{one.name}", int(event["received"])
-            told.append(triage.clear(patient.desk, cause, FAILED, received, start, {}))
+            told.append(triage.clear(patient.desk, cause, FAILED, received, start, {}, "technical"))
         return told
 
     def _model(self, name: str, one: Estimator, watch: Watch) -> Any:
@@ -107,7 +107,7 @@ class Watches:
         decided = limit.in_a_row(watch.turn, found > one.score_above, one.readings, start)
         if decided == LIMIT_CLEARED:
             facts = {"value": round(float(event["value"]), vital.decimals), "score": round(found, 4)}
-            return triage.clear(desk, cause_of(one.name), one.name, received, start, facts)
+            return triage.clear(desk, cause_of(one.name), one.name, received, start, facts, "usual")
         return _found(one, watch, vital, event, found) if decided == LIMIT_OPENED else None
 
     def save(self, patient: Patient) -> None:
@@ -124,9 +124,11 @@ class Watches:
             if one not in plan.estimators and patient.watches.pop(one.name, None) is not None:
                 self._living.pop((patient.name, one.name), None)
                 self._changed.discard((patient.name, one.name))
-                told.append(triage.clear(patient.desk, cause_of(one.name), one.name, received, None, {}))
+                told.append(
+                    triage.clear(patient.desk, cause_of(one.name), one.name, received, None, {}, "plan")
+                )
                 cause = f"technical/{FAILED}/{one.name}"
-                told.append(triage.clear(patient.desk, cause, FAILED, received, None, {}))
+                told.append(triage.clear(patient.desk, cause, FAILED, received, None, {}, "plan"))
         return [transition for transition in told if transition is not None]
 
     def forget(self, patient: Patient, plan: Plan, vital: str, received: int) -> list[Transition]:
@@ -138,7 +140,9 @@ class Watches:
                 self._changed.discard((patient.name, one.name))
                 was = patient.watches[one.name]
                 patient.watches[one.name] = Watch(was.newest, failures=was.failures, failed=was.failed)
-                told.append(triage.clear(patient.desk, cause_of(one.name), one.name, received, None, {}))
+                told.append(
+                    triage.clear(patient.desk, cause_of(one.name), one.name, received, None, {}, "learning")
+                )
         return [transition for transition in told if transition is not None]
 
 

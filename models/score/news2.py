@@ -94,7 +94,8 @@ def assess(values, at, now, allowed, scale, oxygen, points):  # type: ignore[no-
     values: float (7,) latest value of each part; at: int64 (7,) ms when it was measured, 0 = never;
     allowed: int64 (7,) ms of age up to which a part counts; scale: 1 or 2; oxygen: AIR, ON_OXYGEN (as
     prescribed) or MEASURED. Returns (total, band, ms of age of the oldest part that counts). On scale 2 a
-    saturation over 92 % is missing too while it is not known whether there was oxygen: its points differ.
+    saturation that rounds to over 92 % is missing too while it is not known whether there was oxygen: its
+    points differ.
     """
     total = 0
     oldest = 0
@@ -111,7 +112,7 @@ def assess(values, at, now, allowed, scale, oxygen, points):  # type: ignore[no-
         on_oxygen = oxygen == ON_OXYGEN
         if oxygen == MEASURED and part == SATURATION and scale == 2:
             known = at[OXYGEN] > 0 and now - at[OXYGEN] <= allowed[OXYGEN]
-            if not known and values[part] > 92.5:
+            if not known and values[part] >= 92.5:
                 continue
             on_oxygen = known and values[OXYGEN] > 0
         points[part] = points_of(part, values[part], scale, on_oxygen)
