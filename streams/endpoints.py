@@ -52,7 +52,8 @@ def web_address(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname if parts.port != 0 else None
-    except ValueError:  # a port that is none, half an IPv6 address
+        (host or "").encode("idna")  # as the resolver does
+    except ValueError:  # a port that is none, half an IPv6 address, a host with an empty label
         host = None
     if not host or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url:
         raise ValueError("is no web address; write https://host/path")

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal, NamedTuple
 
@@ -51,15 +52,16 @@ def headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[s
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110: a number or a date), at most an hour; None without."""
+    """Seconds of a Retry-After header (RFC 9110: a number or a date in GMT), at most an hour; else None."""
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, TypeError):
+            date = parsedate_to_datetime(value)
+            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+        except (ValueError, TypeError, OverflowError):  # a receiver may write anything
             return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER) if seconds == seconds else None
 

@@ -62,6 +62,9 @@ NOW = 1_772_352_000.0
         (signed(b"y", at=NOW), "no signature"),
         (signed(b"x", at=NOW, key=b"another key"), "no signature"),
         ({**signed(b"x", at=NOW), "webhook-timestamp": "²"}, "not of now"),
+        ({**signed(b"x", at=NOW), "webhook-timestamp": "9" * 5000}, "not of now"),
+        ({**signed(b"x", at=NOW), "webhook-signature": "v1,\udcff"}, "no signature"),
+        ({**signed(b"x", at=NOW), "webhook-id": "\udcff"}, "no signature"),
     ],
 )
 def test_a_delivery_without_a_good_signature_is_refused(headers: dict[str, str], reason: str) -> None:

@@ -147,7 +147,13 @@ def test_what_could_only_fail_later_is_refused_at_the_start(
     assert remedy in text
 
 
-@pytest.mark.parametrize("url", ["https://h:99999/", "https://h:x/", "https://h/a b", "https://h/\r\nX-A: b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://h:99999/", "https://h:x/", "https://h/a b", "https://h/\r\nX-A: b",
+        "https://a..b/", "https://.h/", f"https://{'h' * 64}.example/",
+    ],
+)  # fmt: skip
 def test_an_endpoint_that_no_client_could_call_is_refused_before_it_stops_the_courier(url: str) -> None:
     assert "is no web address; write https://host/path" in told(endpoints=[{**NURSE, "url": url}])
 

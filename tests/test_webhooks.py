@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
@@ -60,6 +60,38 @@ def test_waits_grow_and_are_bounded(attempts: int, jitter: float) -> None:
     wait = webhooks.decide(500, None, attempts, 0.0, 1.0, jitter).wait
     assert wait is not None
     assert 0.5 <= wait <= webhooks.LONGEST_WAIT
+
+
+def test_a_date_of_retry_after_is_read_in_gmt_wherever_the_worker_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In every spelling of RFC 9110, and without a zone too."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        for date in (
+            "Tue, 14 Nov 2023 22:23:20 GMT",
+            "Tuesday, 14-Nov-23 22:23:20 GMT",
+            "Tue Nov 14 22:23:20 2023",
+            "Tue, 14 Nov 2023 22:23:20",
+        ):
+            assert webhooks.retry_after(date, 1_700_000_000.0) == 600.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@given(
+    st.text()
+    | st.lists(
+        st.sampled_from(["Mon,", "1", "Jan", "2024", "9" * 20, "00:00:00", "GMT", "+" + "9" * 20, "-", "("])
+    ).map(" ".join)
+)
+@example(f"1 Jan {'9' * 20} 00:00:00 GMT")
+@example(f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}")
+def test_whatever_a_receiver_writes_as_retry_after_is_a_bounded_wait_or_none(text: str) -> None:
+    wait = webhooks.retry_after(text, 1_700_000_000.0)
+    assert wait is None or 0.0 <= wait <= webhooks.LONGEST_RETRY_AFTER
 
 
 def test_after_three_days_a_delivery_expires() -> None:
