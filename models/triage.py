@@ -6,10 +6,11 @@ alert's id is a hash of what caused it, so that a replay names it the same.
 """
 
 import hashlib
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from models.decode import NAME
 from models.texts import over_again
 from models.times import rfc3339
 from models.verdicts.features import Past, remember_verdict
@@ -26,6 +27,10 @@ KEPT_RESOLVED: Final = 20  # resolved alerts of one patient that can still be gi
 RETROSPECTIVE_MILLISECONDS: Final = 6 * 3_600_000  # a cause received later than this is history
 
 Severity = str
+AlertId = Annotated[str, msgspec.Meta(pattern=rf"^{NAME.pattern}\Z")]
+"""Of a transition that is read back: it becomes part of keys and headers."""
+Number = Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
+"""Of a transition among those of its alert."""
 
 
 class Alert(msgspec.Struct):

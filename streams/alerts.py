@@ -9,6 +9,7 @@ import msgspec
 
 from streams.input import open_log
 from streams.settings import Settings
+from streams.sinks.transitions import read
 
 AT_ONCE: Final = 5000  # transitions read together
 RANKS: Final = {"high": 0, "medium": 1, "low": 2}
@@ -39,14 +40,10 @@ def standing(bodies: Iterable[bytes]) -> dict[str, Alert]:
     Records that are no transitions are left out.
     """
     latest: dict[str, Alert] = {}
-    for body in bodies:
-        try:
-            alert = _decode(body)
-            known = latest.get(alert["alert_id"])
-            if known is None or alert["sequence"] > known["sequence"]:
-                latest[alert["alert_id"]] = alert
-        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
-            continue
+    for transition, body in read(bodies).transitions:
+        known = latest.get(transition.alert_id)
+        if known is None or transition.sequence > known["sequence"]:
+            latest[transition.alert_id] = _decode(body)
     return latest
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from models.triage import AlertId, Number
 from streams import metrics
 from streams.endpoints import Endpoint
 from streams.webhooks import GIVE_UP_SECONDS, LONGEST_PAUSE, backoff
@@ -29,8 +30,8 @@ log = structlog.get_logger(__name__)
 class Envelope(msgspec.Struct):
     """What routing needs of a transition."""
 
-    alert_id: str
-    sequence: int
+    alert_id: AlertId
+    sequence: Number
     route: str = ""
 
 
@@ -67,8 +68,9 @@ def alert_of(place: Place) -> bytes:
 class Queue:
     """What waits for one endpoint. Decides what is tried when; `now` is of a clock that never goes back.
 
-    The transitions of one alert keep their order. Otherwise what was never tried goes first: a delivery
-    that the endpoint cannot digest delays no other, and an endpoint that is away is asked seldom.
+    The transitions of one alert keep their order. Otherwise what was never tried goes first, then what was
+    not tried for longest: a delivery that the endpoint cannot digest delays no other, also when it makes the
+    endpoint look as if it were away. An endpoint that is away is asked seldom, each other time by the oldest.
     """
 
     def __init__(self) -> None:
@@ -89,8 +91,9 @@ class Queue:
             return None, None
         if now < self.pause_until:
             return None, self.pause_until - now
-        if self.failures >= AWAY:
-            return next(iter(self.items)), 0.0  # the oldest asks whether the endpoint is back
+        away = self.failures >= AWAY
+        if away and self.failures % 2:
+            return next(iter(self.items)), 0.0
         best: tuple[float, Place] | None = None
         begun: set[bytes] = set()
         for place, after in self.items.items():
@@ -104,7 +107,9 @@ class Queue:
                 best = after, place
         if best is None:
             return None, None
-        return (best[1], 0.0) if best[0] <= now else (None, best[0] - now)
+        if away or best[0] <= now:
+            return best[1], 0.0
+        return None, best[0] - now
 
     def settled(self, place: Place) -> None:
         """A delivery is over."""

@@ -246,6 +246,20 @@ def test_a_reset_reaches_the_worker_once_and_an_unknown_vital_is_bad_use(tmp_pat
     assert not workers.values(folder, "vigie.rejects")
 
 
+def test_a_foreign_record_among_the_alerts_hides_none_of_them(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    append(folder, [reading("p-c", "blood-glucose", 50, START)])
+    worker = workers.start(folder)
+    workers.wait_until_drained(folder)
+    assert workers.stop(worker) == 0
+    log = Log(folder)
+    for body in (b"{}", b"[]", b"\xff", b'{"alert_id":"a-1","sequence":1}', b"[" * 100_000):
+        log.append([("vigie.alerts", 0, None, body, None, None)])
+    log.close()
+    assert [alert["patient"] for alert in alerts(folder, "--all")] == ["p-c"]
+    assert "p-c" in vigie(folder, "alert", "list", "--all")
+
+
 def test_an_empty_ward_has_no_alert(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     append(folder, [reading("p-1", "systolic-bp", 120, START)])

@@ -72,6 +72,31 @@ def test_an_endpoint_that_is_away_is_asked_seldom_and_told_all_once_it_is_back()
     assert queue.due(now) == (None, None)
 
 
+def test_an_alert_that_the_endpoint_never_takes_keeps_no_later_one_from_it() -> None:
+    """A receiver that breaks over one body answers 500 for days, and looks as if it were away."""
+    queue, now = Queue(), 0.0
+    queue.put(bad := place("a-1", 1))
+    for _ in range(50):
+        found, wait = queue.due(now)
+        if found is None:
+            now += wait or 0.0
+        else:
+            queue.failed(found, now, wait=600.0, asked=0.0, jitter=0.5)
+    queue.put(place("a-1", 2))
+    queue.put(other := place("a-2", 1))
+    tried = []
+    for _ in range(2):
+        now = max(now, queue.pause_until)
+        found, _ = queue.due(now)
+        assert found is not None
+        tried.append(found)
+        if found == bad:
+            queue.failed(found, now, wait=600.0, asked=0.0, jitter=0.5)
+        else:
+            queue.settled(found)
+    assert set(tried) == {bad, other}  # the next one of its own alert waits for it
+
+
 def test_an_endpoints_retry_after_holds_for_all_its_deliveries() -> None:
     queue = Queue()
     queue.put(place("a-1", 1))
@@ -293,6 +318,23 @@ def test_what_is_sent_at_all_is_known_when_it_comes_again() -> None:
 def test_a_record_that_no_delivery_could_hold_is_no_transition() -> None:
     assert read(transition(1)) is not None
     assert read(transition(1, rule="x" * LARGEST_BODY)) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"alert_id": "a\nb"},
+        {"alert_id": "a\n"},
+        {"alert_id": "\x00"},
+        {"alert_id": "a" * 65},
+        {"alert_id": ""},
+        {"sequence": 0},
+        {"sequence": 2**63},
+    ],
+)
+def test_a_record_whose_name_could_be_no_header_is_no_transition(odd: dict[str, object]) -> None:
+    """The name goes into the headers of a webhook: a client raises over some, receivers refuse others."""
+    assert read(transition(1, **odd)) is None
 
 
 def test_an_endpoint_takes_all_routes_unless_told() -> None:

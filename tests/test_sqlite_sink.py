@@ -126,8 +126,12 @@ def test_whatever_stands_in_a_frame_is_kept_or_refused_never_raised(noise: bytes
 
 @pytest.mark.parametrize(
     "bad",
-    [b"", b"{}", b"[]", b"\xff", b"[" * 100_000, transition(1, sequence="1"), transition(1, severity=None)],
-)
+    [
+        b"", b"{}", b"[]", b"\xff", b"[" * 100_000, transition(1, sequence="1"), transition(1, severity=None),
+        transition(1, sequence=2**63), transition(1, sequence=0), transition(1, alert_id="a\n"),
+        transition(1).replace(b'"vital"', b'"vitals"'),
+    ],
+)  # fmt: skip
 async def test_what_is_no_transition_is_refused(sink: SQLiteSink, bad: bytes) -> None:
     refused = await sink.write_alerts([transition(1), bad])
     assert [r.line for r in refused] == [bad]

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from models.triage import AlertId, Number
 from streams.sinks import Refused
 
 REASON: Final = "not an alert transition"
@@ -13,8 +14,8 @@ REASON: Final = "not an alert transition"
 class Transition(msgspec.Struct):
     """The keys of a transition's body that a sink may index. Times as RFC 3339 text."""
 
-    alert_id: str
-    sequence: int
+    alert_id: AlertId
+    sequence: Number
     event: str
     patient: str
     kind: str
@@ -22,7 +23,7 @@ class Transition(msgspec.Struct):
     status: str
     opened_at: str
     received_at: str
-    vital: str = ""
+    vital: str
     rule: str = ""
     retrospective: bool = False
     value: float | None = None
