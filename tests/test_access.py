@@ -63,6 +63,8 @@ def test_whatever_is_sent_is_no_password(text: str) -> None:
         ("http://127.0.0.1:9999", False),
         ("http://evil.example", False),
         ("null", False),
+        ("http://[::1", False),
+        ("", False),
     ],
 )
 def test_a_request_of_another_page_is_known_by_its_origin(origin: str | None, own: bool) -> None:

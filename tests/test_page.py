@@ -384,6 +384,8 @@ async def test_an_action_that_makes_no_sense_is_told_why(desk: Any, tmp_path: Pa
     ):
         answer = await desk.post("/api/act", json={**base, **change}, headers=known)
         assert (answer.status, why in await answer.text()) == (status, True), why
+    packed = await desk.post("/api/act", data=b"no gzip", headers={**known, "Content-Encoding": "gzip"})
+    assert packed.status == 400
     assert actions(tmp_path) == []
 
 
@@ -408,6 +410,48 @@ async def test_a_patient_of_whom_nothing_is_kept_any_more_is_not_shown(tmp_path:
         ward = await (await client.get("/api/ward")).json()
         assert "p-gone" not in {patient["patient"] for patient in ward["patients"]}
     await sink.close()
+
+
+async def test_a_patient_of_whom_only_an_alert_is_kept_can_still_be_opened(tmp_path: Path) -> None:
+    """As after a month without a measurement, with the silence alert standing."""
+    sink = await fill(tmp_path / "results.db")
+    lines = "".join(
+        f"{name},patient=p-old,vital=heart-rate level_missing_days=0,missing_days=0 {NOON * 1_000_000}\n"
+        for name in ("trend", "joint")
+    )
+    await sink.write_results([lines.encode()])
+    with sqlite3.connect(tmp_path / "results.db") as db:
+        db.execute("delete from points")
+    async with TestClient(TestServer(create_page(tmp_path / "results.db", CATALOG))) as client:
+        answer = await client.get("/api/patient/p-old")
+        assert answer.status == 200
+        assert [alert["alert_id"] for alert in (await answer.json())["alerts"]] == ["a-2"]
+    await sink.close()
+
+
+async def test_an_alert_of_a_severity_unknown_here_is_shown_and_hides_no_other(tmp_path: Path) -> None:
+    """A console may be older than its workers."""
+    sink = SQLiteSink(tmp_path / "results.db")
+    opened = "2026-03-12T10:50:00.000Z"
+    await sink.write_alerts([alert(1, "p-1", "grave", opened), alert(2, "p-2", "low", opened)])
+    async with TestClient(TestServer(create_page(tmp_path / "results.db", CATALOG))) as client:
+        ward = await (await client.get("/api/ward")).json()
+        assert [patient["patient"] for patient in ward["patients"]] == ["p-2", "p-1"]
+        assert ward["open"] == {"high": 0, "medium": 0, "low": 1}
+    await sink.close()
+
+
+def test_a_programme_may_have_any_name_even_one_that_every_object_of_a_script_has() -> None:
+    """With node where it is there. One such name would leave everybody's page blank."""
+    texts = (STATIC / "texts.js").read_text("utf-8")
+    code = texts + 'console.log(["constructor", "toString", "__proto__", "copd"].map((k) => t(k)).join());'
+    try:
+        done = subprocess.run(
+            ["node", "--input-type=module"], input=code.encode(), capture_output=True, check=False
+        )
+    except OSError:
+        pytest.skip("no node here to run the scripts")
+    assert done.stdout.decode().strip() == "constructor,toString,__proto__,COPD", done.stderr.decode()
 
 
 @pytest.mark.parametrize(

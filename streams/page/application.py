@@ -176,7 +176,7 @@ class Page:
             raise web.HTTPForbidden(text="this is not the page of this server; load it again")
         try:
             wanted = msgspec.json.decode(await request.read(), type=Act)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, web.RequestPayloadError) as error:
             raise web.HTTPBadRequest(text=f"{error}; send alert_id, action, by, minutes, verdict") from error
         alert = await self.ask(lambda results: results.alert(wanted.alert_id))
         if alert is None:

@@ -57,7 +57,7 @@ def ward(results: Results, now: int, plans: Plans | None) -> dict[str, Any]:
     counts = dict.fromkeys(RANKS, 0)
     for alerts in standing.values():
         for alert in alerts:
-            if alert["status"] == "open":
+            if alert["status"] == "open" and alert["severity"] in counts:
                 counts[alert["severity"]] += 1
     return {"patients": patients, "open": counts}
 
@@ -142,8 +142,9 @@ def learning(
     A count is None before the first day is over. plan: None when it is not known; every vital is told then.
     """
     baseline = next((b for b in plan.baselines if b.vital == vital), None) if plan else None
-    own = {key[0]: key for key in keys if key[2] == vital}
-    fields = results.tail(own["trend"])[-1][1] if "trend" in own else {}
+    told_by = [key for key in keys if key[2] == vital and key[0] in ("trend", "joint")]
+    own = {key[0]: fields for key in told_by for _, fields in results.tail(key)}
+    fields = own.get("trend", {})
     watched = "trend" in own if plan is None else baseline is not None
     missing: dict[str, float | None] = {"days": 0, "readings": 0, "together": 0}
     if watched and not (baseline and baseline.trend == "off"):
@@ -151,7 +152,7 @@ def learning(
     if watched and not (baseline and not baseline.acute):
         missing["readings"] = fields.get("acute_missing_readings", 0)
     if "joint" in own and (plan is None or (plan.joint is not None and vital in plan.joint.vitals)):
-        missing["together"] = results.tail(own["joint"])[-1][1]["missing_days"]
+        missing["together"] = own["joint"]["missing_days"]
     told = {name: None if count is None else int(count) for name, count in missing.items()}
     return told if any(count is None or count > 0 for count in told.values()) else None
 

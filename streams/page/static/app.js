@@ -25,7 +25,7 @@ function el(spec, attributes = {}, ...children) {
 
 const vitalOf = (code) => fixed.vitals[code] ?? { names: {}, unit: "", decimals: 1 };
 const nameOf = (code) => vitalOf(code).names[locale] ?? code;
-const words = (alert) => alert.explanation?.[locale] ?? alert.explanation?.en ?? alert.rule;
+const words = (alert) => alert.explanation?.[locale] ?? alert.explanation?.en ?? alert.rule ?? "";
 // French keeps its signs on the line of their word.
 const spoken = (text) => text.replace(/ ([;:!?%»])/g, "\u00a0$1").replace(/(\d) (?=[a-zA-Z°/])/g, "$1\u00a0");
 const measure = (code, value) => {

@@ -100,13 +100,13 @@ const TEXTS = {
 export let locale = "en";
 
 export function setLocale(name) {
-  locale = name in TEXTS ? name : "en";
+  locale = Object.hasOwn(TEXTS, name) ? name : "en";
   document.documentElement.lang = locale;
 }
 
 /** The text of a key; the key itself when there is none. {name} is a value, {name|one|many} its word by number. */
 export function t(key, values = {}) {
-  const text = TEXTS[locale][key] ?? key;
+  const text = Object.hasOwn(TEXTS[locale], key) ? TEXTS[locale][key] : key; // a programme may have any name
   return text.replace(/\{(\w+)(?:\|([^|}]*)\|([^|}]*))?\}/g, (_, name, one, many) => {
     const value = values[name] ?? "";
     if (one === undefined) return typeof value === "number" ? number(value) : String(value);
