@@ -20,9 +20,6 @@ POINTS: Final = 420  # most points of a line in a chart; more cannot be seen
 PAST: Final = 40  # alerts of the past told with a patient
 
 Key = tuple[str, str, str, str]  # measurement, patient, vital, window
-_OF_KEY: Final = (
-    "series = (select id from series where measurement = ? and patient = ? and vital = ? and window = ?)"
-)
 
 
 class Results:
@@ -31,7 +28,7 @@ class Results:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
-        self._series: list[Key] = []
+        self._series: dict[Key, int] = {}  # their numbers; sorted
         self._series_read = -SERIES_SECONDS
 
     def connection(self) -> sqlite3.Connection | None:
@@ -70,16 +67,18 @@ class Results:
         """Every series there is, sorted."""
         now = time.monotonic()
         if now - self._series_read >= SERIES_SECONDS:
-            query = "select measurement, patient, vital, window from series order by 1, 2, 3, 4"
-            self._series = [(m, patient, vital, window) for m, patient, vital, window in self.rows(query)]
+            query = "select measurement, patient, vital, window, id from series order by 1, 2, 3, 4"
+            self._series = {
+                (m, patient, vital, window): i for m, patient, vital, window, i in self.rows(query)
+            }
             self._series_read = now if self._series else -SERIES_SECONDS
-        return self._series
+        return list(self._series)
 
     def tail(self, key: Key, count: int = 1) -> list[tuple[int, dict[str, Any]]]:
-        """The newest points of a series, oldest first: (ms, fields)."""
+        """The newest points of one of the series, oldest first: (ms, fields)."""
         rows = self.rows(
-            f"select time_ns, fields from points where {_OF_KEY} order by time_ns desc limit ?",
-            *key,
+            "select time_ns, fields from points where series = ? order by time_ns desc limit ?",
+            self._series.get(key),
             count,
         )
         return [(at // NS, fields_of(fields)) for at, fields in reversed(rows)]
@@ -87,9 +86,9 @@ class Results:
     def span(self, key: Key, begin: int, until: int) -> list[tuple[int, dict[str, Any]]]:
         """The points of a series from `begin` to `until` in ms, thinned evenly to POINTS."""
         rows = self.rows(
-            f"select time_ns, fields from points where {_OF_KEY} "
+            "select time_ns, fields from points where series = ? "
             "and time_ns between ? and ? order by time_ns",
-            *key,
+            self._series.get(key),
             begin * NS,
             until * NS,
         )
@@ -98,16 +97,19 @@ class Results:
 
     def count(self, key: Key, begin: int, until: int) -> int:
         """How many points a series has from `begin` to `until` in ms."""
-        query = f"select count(*) from points where {_OF_KEY} and time_ns between ? and ?"
-        rows = self.rows(query, *key, begin * NS, until * NS)
+        query = "select count(*) from points where series = ? and time_ns between ? and ?"
+        rows = self.rows(query, self._series.get(key), begin * NS, until * NS)
         return int(rows[0][0]) if rows else 0
 
     def alerts(self, patient: str | None = None) -> list[dict[str, Any]]:
         """Alerts still standing, of a patient or of all; with a patient, its latest past ones too."""
-        rows = self.rows(f"select body, patient from alerts where status in ({_STANDING})")
-        if patient is not None:
-            rows = [row for row in rows if row[1] == patient] + self.rows(
-                f"select body, patient from alerts where patient = ? and status not in ({_STANDING}) "
+        if patient is None:
+            rows = self.rows(f"select body from alerts where status in ({_STANDING})")
+        else:  # a plus keeps SQLite from going through everybody's standing ones
+            rows = self.rows(
+                f"select body from alerts where patient = ? and +status in ({_STANDING})", patient
+            ) + self.rows(
+                f"select body from alerts where patient = ? and +status not in ({_STANDING}) "
                 "order by opened_at desc limit ?",
                 patient,
                 PAST,
