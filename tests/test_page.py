@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -460,6 +461,37 @@ async def test_an_alert_of_a_severity_unknown_here_is_shown_and_hides_no_other(t
         assert [patient["patient"] for patient in ward["patients"]] == ["p-2", "p-1"]
         assert ward["open"] == {"high": 0, "medium": 0, "low": 1}
     await sink.close()
+
+
+def test_a_charts_days_begin_at_midnight_also_where_the_clocks_go_back() -> None:
+    """With node where it is there. Paris, 2026-10-25: a day of 25 hours."""
+    code = """
+      const made = () => ({
+        at: {}, kids: [], setAttribute(k, v) { this.at[k] = v; }, append(n) { this.kids.push(n); },
+      });
+      globalThis.document = { createElementNS: made, documentElement: {} };
+      const until = Date.parse("2026-10-29T12:00:00+01:00");
+      const chart = {
+        vital: "x", from: until - 7 * 864e5, until, step: 1, points: [[until, 1]], band: [],
+        limits: [], opened: [],
+      };
+      const drawn = drawChart(chart, { decimals: 0 }, "x", 1200).kids;
+      console.log(drawn.filter((n) => n.at["text-anchor"] === "middle").map((n) => n.textContent).join());
+    """
+    texts = (STATIC / "texts.js").read_text("utf-8").replace("export ", "")
+    drawing = re.sub(r"^import .*$", "", (STATIC / "chart.js").read_text("utf-8"), flags=re.M)
+    try:
+        done = subprocess.run(
+            ["node", "--input-type=module"],
+            input=(texts + drawing.replace("export ", "") + code).encode(),
+            env={**os.environ, "TZ": "Europe/Paris"},
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        pytest.skip("no node here to run the scripts")
+    days = [f"{day} Oct" for day in range(23, 30)]
+    assert done.stdout.decode().strip().split(",") == days, done.stderr.decode()
 
 
 def test_a_programme_may_have_any_name_even_one_that_every_object_of_a_script_has() -> None:

@@ -81,9 +81,10 @@ export function drawChart(chart, vital, name, width, height = 190) {
     svg.append(node("text", { class: "axis", x: PAD.left - 6, y: y(v) + 4, "text-anchor": "end" }, chart.vital.startsWith("symptom-") ? t(v ? "yes" : "no") : number(v, axis.decimals)));
   }
   const days = (chart.until - chart.from) / (24 * HOUR);
-  const midnight = new Date(chart.from); midnight.setHours(0, 0, 0, 0);
-  const every = days <= 1.01 ? 6 * HOUR : Math.ceil(days / Math.max(2, Math.floor(width / 90))) * 24 * HOUR;
-  for (let at = midnight.getTime(); at <= chart.until; at += every) {
+  const next = new Date(chart.from); next.setHours(0, 0, 0, 0);
+  const dates = days <= 1.01 ? 0 : Math.ceil(days / Math.max(2, Math.floor(width / 90)));
+  // by the calendar: a day of 23 or 25 hours must not move the midnights after it
+  for (let at = next.getTime(); at <= chart.until; at = dates ? next.setDate(next.getDate() + dates) : at + 6 * HOUR) {
     if (at < chart.from || x(at) > width - 30) continue;
     svg.append(node("line", { class: "grid", x1: x(at), x2: x(at), y1: PAD.top, y2: height - PAD.bottom }));
     svg.append(node("text", { class: "axis", x: x(at), y: height - 6, "text-anchor": "middle" }, days <= 1.01 ? clock(at) : day(at)));
