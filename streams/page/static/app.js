@@ -6,6 +6,7 @@ const main = document.getElementById("main");
 const MARKS = { high: "▲", medium: "◆", low: "●" };
 let fixed = null, shown = null, health = null, version = null, busy = false, range = "1d", away = false, loaded = 0;
 const LATE = 120e3; // ms; what is shown of measurements may be so old
+const soon = () => ({ signal: AbortSignal.timeout(30e3) }); // or the server counts as away: the next news asks again
 const LOAD_EVERY = 1800; // ms; a log that is always busy always has news
 const acts = { id: null, sent: new Map() }; // the alert whose form is open; what was sent, and what became of it
 const at = (path) => location.origin + path; // a name and password in the page's own address must not come along
@@ -173,8 +174,8 @@ async function send(alert, act) {
   document.activeElement?.blur();
   draw();
   try {
-    const { token } = await (await fetch(at("/api/fixed"))).json(); // the server may have been started anew
-    const answer = await fetch(at("/api/act"), { method: "POST", headers: { "Content-Type": "application/json", "X-Vigie-Token": token }, body: JSON.stringify(act) });
+    const { token } = await (await fetch(at("/api/fixed"), soon())).json(); // the server may have been started anew
+    const answer = await fetch(at("/api/act"), { method: "POST", headers: { "Content-Type": "application/json", "X-Vigie-Token": token }, body: JSON.stringify(act), ...soon() });
     if (!answer.ok) sent.refused = t("refused", { why: await answer.text() });
   } catch { sent.refused = t("refused", { why: t("away") }); }
   draw();
@@ -257,7 +258,7 @@ async function load() {
   busy = true; loaded = Date.now();
   try {
     const patient = location.hash.slice(2);
-    const answer = await fetch(at(patient ? `/api/patient/${encodeURIComponent(patient)}?range=${range}` : "/api/ward"));
+    const answer = await fetch(at(patient ? `/api/patient/${encodeURIComponent(patient)}?range=${range}` : "/api/ward"), soon());
     if (!answer.ok) throw new Error(`${answer.status}`);
     const data = await answer.json();
     if (patient === location.hash.slice(2)) {
