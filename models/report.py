@@ -195,7 +195,7 @@ class Reporter:
             colon = " :" if locale == "fr" else ":"
             explanation[locale] = f"{vital.names[locale]}{colon} {what} {when}"
             if before is not None:
-                told = texts.number(before.facts["value"], decimals, locale)
+                told = texts.number(before.facts["value"], shown_decimals, locale)
                 explanation[locale] += texts.grown(locale, texts.unit(vital.unit), told)
         facts = self._facts(vital, event, explanation)
         facts["value"] = round(value, decimals)
