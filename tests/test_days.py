@@ -156,7 +156,7 @@ def test_a_standing_trend_that_grows_much_worse_is_told_again(catalog: Catalog, 
     ]
     told = again[0]["explanation"]
     assert told["en"].endswith(f" It has grown much since it was told at {opened['value']:.1f} kg.")
-    before = f"{opened['value']:.2f}".replace(".", ",")
+    before = f"{opened['value']:.1f}".replace(".", ",")
     assert f" L'écart s'est nettement accentué : {before} kg lors de l'annonce" in told["fr"]
     assert again[0]["value"] == 83.0
 
