@@ -114,7 +114,7 @@ def _decide(partition: Partition, event: np.void) -> bytes:
         words = partition.reporter.gain_eased(plan, vital, alert, ended, event) if alert else {}
         clear_cause(partition, patient, f"trend/gain/{code}", ended.rule, received, event, words)
     elif kind == R.ACUTE_CLEARED:
-        clear_cause(partition, patient, f"baseline/acute-baseline/{code}", "acute-baseline", received, event)
+        clear_cause(partition, patient, f"baseline/{report.ACUTE}/{code}", report.ACUTE, received, event)
     elif kind == R.TREND_CLEARED:
         clear_cause(partition, patient, f"trend/{report.TREND}/{code}", report.TREND, received, event)
     elif kind == R.SILENCE_CLEARED:

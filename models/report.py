@@ -91,15 +91,17 @@ class Reporter:
 
     def over(self, vital: Vital, alert: Alert, event: np.void) -> dict[str, str]:
         """What an alert says once it is over: why it opened, and the value that ended it."""
-        value, gone = float(event["value"]), alert.kind == "silence" or alert.rule in (TREND, TREND_BESIDE)
-        kind = "silence" if alert.kind == "silence" else "usual" if gone else ""
-        kind = "symptom" if alert.kind == "symptom" and value == 0 else kind
+        value, why = float(event["value"]), ""
+        if alert.kind == "silence" or (alert.kind == "symptom" and value == 0):
+            why = alert.kind
+        elif alert.rule in (TREND, TREND_BESIDE):
+            why = "usual"
         explanation = {}
         for locale, words in alert.facts["explanation"].items():
             yes_or_no = vital.unit == YES
             shown = texts.answer(value, locale) if yes_or_no else texts.number(value, vital.decimals, locale)
             ended = texts.over(locale, shown, texts.unit(vital.unit))
-            explanation[locale] = words + (texts.over_again(locale, kind) if kind else ended)
+            explanation[locale] = words + (texts.over_again(locale, why) if why else ended)
         return explanation
 
     def gain_eased(

@@ -33,7 +33,7 @@ def begin_anew(
     forget(partition.state.series[row])
     patient.held.pop(checklist.of_trend(code), None)
     rested = (
-        (f"baseline/acute-baseline/{code}", "acute-baseline"),
+        (f"baseline/{report.ACUTE}/{code}", report.ACUTE),
         (f"trend/{report.TREND}/{code}", report.TREND),
         (f"trend/{report.TREND}/{code}", checklist.RULE),
     )

@@ -6,9 +6,11 @@ import time
 from collections import Counter
 
 import pytest
+from click.testing import CliRunner
 
 from streams.bench.share import PERIOD, held, used
 from streams.bench.whole import evenly
+from streams.cli import main
 from streams.transports.records import partition_of
 
 
@@ -43,3 +45,10 @@ def test_what_a_process_used_cannot_be_told_when_it_is_gone() -> None:
         process.wait()
     with pytest.raises(OSError, match="Invalid argument"):
         used(process.pid)
+
+
+@pytest.mark.parametrize("process", ["999999999", "-5", "99999999999999999999"])
+def test_a_broker_that_is_no_process_is_told_before_anything_is_measured(process: str) -> None:
+    done = CliRunner().invoke(main, ["bench", "--workers", "1", "--broker-process", process])
+    assert done.exit_code == 2
+    assert f"there is no process {process}" in done.output

@@ -83,11 +83,11 @@ def fill(log: Log | KafkaLog, topic: str, partitions: int, count: int) -> None:
 def evenly(patients: int, partitions: int) -> list[str]:
     """Names of patients, of each partition in turn, so that workers have as much work each."""
     names: list[list[str]] = [[] for _ in range(partitions)]
-    for name in map("p-{}".format, itertools.count()):
+    numbers = itertools.count()
+    while any(len(of_one) * partitions < patients for of_one in names):
+        name = f"p-{next(numbers)}"
         names[partition_of(name.encode(), partitions)].append(name)
-        if all(len(of_one) * partitions >= patients for of_one in names):
-            return [name for turn in zip(*names, strict=False) for name in turn][:patients]
-    raise AssertionError("names do not end")
+    return [name for turn in zip(*names, strict=False) for name in turn][:patients]
 
 
 def _start(settings: Settings, folder: Path, number: int, sink: str) -> subprocess.Popen[bytes]:

@@ -7,7 +7,18 @@ import click
 from models.record import SERIES
 from models.score.joint import JOINT
 from streams.bench import core, detectors, worker
+from streams.bench.share import used
 from streams.settings import load_settings
+
+
+def _there(ctx: click.Context, param: click.Parameter, process: int) -> int:
+    """A process that can be asked; 0 = none. Raises a usage error before anything is measured."""
+    try:
+        used(process or os.getpid())
+    except (OSError, OverflowError) as error:
+        problem = f"there is no process {process}; `make servers` tells the broker's"
+        raise click.BadParameter(problem) from error
+    return process
 
 
 @click.command(name="bench")
@@ -19,7 +30,9 @@ from streams.settings import load_settings
 @click.option(
     "--share", type=click.FloatRange(0.05, 1), default=1.0, show_default=True, help="Of its processor, each."
 )
-@click.option("--broker-process", type=int, default=0, help="Tell what this process took meanwhile.")
+@click.option(
+    "--broker-process", type=int, default=0, callback=_there, help="Tell what this process took meanwhile."
+)
 @click.option("--seconds", default=30.0, show_default=True, help="Length of --latency.")
 def command(
     readings: int,

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import click
 import msgspec
 import numpy as np
 
 from models.calibration import EVERYONE
+from models.plan import Severity
 from models.triage import SEVERITIES, VERDICTS
 from models.verdicts.calibration import LikelihoodCalibration
 from models.verdicts.learner import Learner
@@ -32,7 +33,7 @@ class Transition(msgspec.Struct):
     alert_id: str
     sequence: int
     programme: str
-    severity: Literal["low", "medium", "high"]
+    severity: Severity
     kind: str
     rule: str
     vital: str

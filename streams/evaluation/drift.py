@@ -19,10 +19,10 @@ from streams.evaluation import budget as spending
 from streams.evaluation import cohort, programme, recorded, rivals
 from streams.evaluation.cohort import Cohort
 from streams.evaluation.journey import Found, run
+from streams.evaluation.measures import FOUND, WITHIN, in_time
 from streams.evaluation.report import BUDGET, COUNT, PERCENT, SEED, Curve, Plot, Row, Table, tell
 
 BUDGETS: Final = (0.05, 0.1)
-WITHIN: Final = 7.0  # days in which an event must be found
 SETTLED: Final = 21  # days before anything is counted
 APART: Final = 10_000  # seeds of one --seed: no cohort of one is a cohort of the next
 Alerts = list[tuple[int, float]]  # (patient, days since the cohort's start)
@@ -63,9 +63,6 @@ class Figure(NamedTuple):
     def cells(self) -> Row:
         """Percentages and the delay, as the columns FOUND name them."""
         return [*(round(100 * x, 1) for x in (self.found, self.within_2, self.within_3)), self.delay]
-
-
-FOUND: Final = ["in 7 days %", "in 2 %", "in 3 %", "median days"]
 
 
 class Measured(NamedTuple):
@@ -187,10 +184,7 @@ def figure(event: str, alerts: Iterable[tuple[int, float]], onset: np.ndarray) -
     for who, at in alerts:
         if 0 <= at - onset[who] < WITHIN:
             delays[who] = min(delays[who], at - onset[who])
-    seen = delays[np.isfinite(delays)]
-    median = float(np.median(seen)) if len(seen) else math.nan
-    found, within_2, within_3 = (float((delays < limit).mean()) for limit in (WITHIN, 2.01, 3.01))
-    return Figure(event, found, within_2, within_3, median)
+    return Figure(event, *in_time(delays))
 
 
 def report(m: Measured, trial: Trial, budget: float, entry: VitalCalibration) -> Table:

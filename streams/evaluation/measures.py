@@ -1,9 +1,12 @@
 """Measures of an evaluation, from scores and outcomes alone."""
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+
+WITHIN: Final = 7.0  # days in which an event must be found
+FOUND: Final = ["in 7 days %", "in 2 %", "in 3 %", "median days"]
 
 
 def auroc(scores: np.ndarray, outcome: np.ndarray) -> float:
@@ -97,3 +100,15 @@ def agreement(alerts: set[tuple[str, str]], labels: set[tuple[str, str]]) -> Agr
     recall = hits / len(labels) if labels else math.nan
     f1 = 2 * hits / (len(alerts) + len(labels)) if labels else math.nan
     return Agreement(len(alerts), len(labels), precision, recall, f1)
+
+
+def in_time(delays: np.ndarray) -> tuple[float, float, float, float]:
+    """How soon events were found: shares within 7, 2 and 3 days, the median delay of those found.
+
+    delays: days float (n,), inf = not within 7. NaN where there is no event, or none was found.
+    """
+    seen = delays[np.isfinite(delays)]
+    found, within_2, within_3 = (
+        float((delays < limit).mean()) if len(delays) else math.nan for limit in (WITHIN, 2.01, 3.01)
+    )
+    return found, within_2, within_3, float(np.median(seen)) if len(seen) else math.nan

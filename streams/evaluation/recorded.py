@@ -24,11 +24,11 @@ from models.times import parse_times
 from models.triage import GROWN
 from streams.evaluation import budget as spending
 from streams.evaluation import programme
+from streams.evaluation.measures import FOUND, WITHIN, in_time
 from streams.evaluation.play import not_taken, play, reading
 from streams.evaluation.recording import Skipped, either, number, rows
 from streams.evaluation.report import Row, Table
 
-WITHIN: Final = (7.0, 2.01, 3.01)  # days
 READINGS: Final = ("patient", "vital", "value", "unit", "measured_at")
 ONSETS: Final = ("patient", "vital", "at", "event")
 LONGEST: Final = 3_660  # days of a recording
@@ -162,7 +162,7 @@ def measure(folder: Path, plan: Plan, budget: float) -> tuple[Table, list[str]]:
             out.append([vital, rate, weeks, event, len(begun), *delays(begun, alerts)])
     columns = ["vital", "alerts a week", "calm weeks", "event", "onsets"]
     title = f"{folder.name}: {len(readings)} patients, budget {budget} per patient-week and vital"
-    return Table(title, [*columns, "in 7 days %", "in 2 %", "in 3 %", "median days"], out), notes
+    return Table(title, [*columns, *FOUND], out), notes
 
 
 def ready(heard: Heard) -> list[spending.Line]:
@@ -176,7 +176,6 @@ def delays(begun: list[Onset], alerts: dict[Series, list[int]]) -> Row:
     found = np.full(len(begun), np.inf)
     for i, onset in enumerate(begun):
         days = [(at - onset.at) / 86_400_000 for at in alerts.get(onset.series, ())]
-        found[i] = min((d for d in days if 0 <= d < WITHIN[0]), default=np.inf)
-    seen = found[np.isfinite(found)]
-    shares = [100 * float((found < limit).mean()) if len(found) else math.nan for limit in WITHIN]
-    return [*shares, float(np.median(seen)) if len(seen) else math.nan]
+        found[i] = min((d for d in days if 0 <= d < WITHIN), default=np.inf)
+    *shares, median = in_time(found)
+    return [*(100 * share for share in shares), median]

@@ -6,11 +6,12 @@ are days on which a patient measured anything, from the windows of local days.
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
+from models.plan import Severity
 from models.times import parse_times
 from models.triage import GROWN, SEVERITIES
 from streams.evaluation.budget import NANOSECONDS, account
@@ -28,7 +29,7 @@ class Told(msgspec.Struct):
     kind: str
     rule: str
     vital: str
-    severity: Literal["low", "medium", "high"]
+    severity: Severity
     received_at: str
     programme: str = ""
     previous_severity: str | None = None
